@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    // Worker threads started by the code under test load TypeScript through tsx, as the CLI does.
+    execArgv: ['--import', 'tsx'],
+    maxWorkers: 2,
+    testTimeout: 60_000,
+  },
+});
