@@ -40,3 +40,13 @@ export function hostArray(dtype: DType, length: number, buffer?: ArrayBuffer): H
       return new Uint8Array(memory, 0, length);
   }
 }
+
+/** Whether an array is of the type that holds a dtype's elements. */
+export function isHostArrayOf(dtype: DType, array: HostArray): boolean {
+  return hostArray(dtype, 0).constructor === array.constructor;
+}
+
+/** Number of elements of a shape; 1 for a scalar. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
