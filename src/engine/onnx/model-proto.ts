@@ -91,7 +91,7 @@ export function encodeModel(graph: OnnxGraph, { opset = 21, irVersion = 10 }: Mo
  * The serialised graph with its inputs and outputs, as a runtime wants it.
  * @throws ShapeError if a constant's data do not fill its shape or are of another dtype.
  */
-export function onnxModel(graph: OnnxGraph, options: ModelOptions = {}): OnnxModel {
+export function toOnnxModel(graph: OnnxGraph, options: ModelOptions = {}): OnnxModel {
   return { bytes: encodeModel(graph, options), inputs: graph.inputs, outputs: graph.outputs };
 }
 

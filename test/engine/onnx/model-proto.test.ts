@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { AttributeProto_AttributeType, type GraphProto, ModelProtoSchema, TensorProto_DataType } from 'onnx-buf';
 import { describe, expect, test } from 'vitest';
 import { type DType, dtypeFacts, hostArray } from '../../../src/engine/dtype.ts';
-import { encodeModel, type OnnxAttribute, type OnnxGraph, onnxModel } from '../../../src/engine/onnx/model-proto.ts';
+import { encodeModel, type OnnxAttribute, type OnnxGraph, toOnnxModel } from '../../../src/engine/onnx/model-proto.ts';
 import { ShapeError } from '../../../src/errors.ts';
 
 const empty: OnnxGraph = { name: 'g', nodes: [], inputs: [], outputs: [], initializers: [] };
@@ -65,7 +65,7 @@ describe('encodeModel, read by an independent parser', () => {
       ['label', TensorProto_DataType.INT64, []],
       ['mask', TensorProto_DataType.BOOL, [0n]],
     ]);
-    expect(onnxModel({ ...empty, inputs, outputs })).toMatchObject({ inputs, outputs });
+    expect(toOnnxModel({ ...empty, inputs, outputs })).toMatchObject({ inputs, outputs });
   });
 
   test.each(Object.keys(dtypeFacts) as DType[])('writes %s constants as their little-endian bytes', (dtype) => {

@@ -1,0 +1,88 @@
+/** Binds tensors to the inputs and outputs of a session. */
+import { ShapeError } from '../../errors.ts';
+import type { Binding, DeviceTensor, OnnxModel, TensorSpec } from '../runtime.ts';
+import { type NativeContext, ownNative, releasedError } from './context.ts';
+import { type NativeObject, nativeObject } from './native-object.ts';
+
+type Tensors = Readonly<Record<string, DeviceTensor>>;
+
+export interface BindingParts {
+  readonly session: NativeObject;
+  readonly model: OnnxModel;
+  readonly inputs: Tensors;
+  readonly outputs: Tensors;
+}
+
+/**
+ * A binding of every input and output; it keeps the tensors' memory until it is released itself.
+ * @throws ShapeError if a name is missing or unknown, a spec differs, or an output is also an input or bound twice.
+ */
+export function bindTensors(
+  context: NativeContext,
+  { session, model, inputs, outputs }: BindingParts,
+): { readonly binding: Binding; readonly value: NativeObject } {
+  const { api, ledger } = context;
+  const inputValues = valuesFor(context, model.inputs, inputs);
+  const outputValues = valuesFor(context, model.outputs, outputs);
+  checkDistinct(inputs, outputs);
+
+  const pointer = api.create('CreateIoBinding', session.pointer);
+  const value = nativeObject(pointer, {
+    destroy: (binding) => api.release('ReleaseIoBinding', binding),
+    uses: [session, ...inputValues.values(), ...outputValues.values()],
+    ledger,
+  });
+  const destroy = value.retain();
+  try {
+    for (const [name, input] of inputValues) api.call('BindInput', pointer, name, input.pointer);
+    for (const [name, output] of outputValues) api.call('BindOutput', pointer, name, output.pointer);
+    const binding: Binding = { release: () => release() };
+    const release = ownNative(context, binding, value);
+    return { binding, value };
+  } finally {
+    destroy();
+  }
+}
+
+function valuesFor(
+  context: NativeContext,
+  specs: readonly TensorSpec[],
+  tensors: Tensors,
+): ReadonlyMap<string, NativeObject> {
+  const known = new Set(specs.map(({ name }) => name));
+  const unknown = Object.keys(tensors).find((name) => !known.has(name));
+  if (unknown !== undefined) throw bindError(`tensors for ${[...known].map(quote).join(', ')}`, quote(unknown));
+  return new Map(specs.map((spec) => [spec.name, valueFor(context, spec, tensors[spec.name])]));
+}
+
+function valueFor(context: NativeContext, spec: TensorSpec, tensor: DeviceTensor | undefined): NativeObject {
+  if (tensor === undefined) throw bindError(`a tensor for ${quote(spec.name)}`, 'none');
+  if (describe(tensor.spec) !== describe(spec)) {
+    throw bindError(`${quote(spec.name)} to be ${describe(spec)}`, describe(tensor.spec));
+  }
+  const value = context.values.get(tensor);
+  if (value === undefined) throw releasedError(`the tensor of this runtime for ${quote(spec.name)}`, 'bind');
+  return value;
+}
+
+/** ONNX Runtime reorders nodes, so an output that shared memory with an input would be silently wrong. */
+function checkDistinct(inputs: Tensors, outputs: Tensors): void {
+  const taken = new Map(Object.entries(inputs).map(([name, tensor]) => [tensor, `input ${quote(name)}`]));
+  for (const [name, tensor] of Object.entries(outputs)) {
+    const other = taken.get(tensor);
+    if (other !== undefined) throw bindError(`output ${quote(name)} to have a tensor of its own`, `that of ${other}`);
+    taken.set(tensor, `output ${quote(name)}`);
+  }
+}
+
+function bindError(expected: string, got: string): ShapeError {
+  return new ShapeError({ expected, got, where: 'engine/native/bind' });
+}
+
+function describe({ dtype, shape }: TensorSpec): string {
+  return `${dtype} [${shape.join(', ')}]`;
+}
+
+function quote(name: string): string {
+  return `\`${name}\``;
+}

@@ -1,0 +1,96 @@
+/** The Node runtime: ONNX Runtime's C API behind the `Runtime` interface. */
+import { RuntimeError } from '../../errors.ts';
+import type { Runtime, RuntimeOptions } from '../runtime.ts';
+import { type NativeContext, ownNative, releasedError } from './context.ts';
+import { flushDenormals } from './denormals.ts';
+import { startExecutor } from './executor.ts';
+import { ortVersion } from './library.ts';
+import { type Ledger, nativeObject } from './native-object.ts';
+import { openOrtApi } from './ort-api.ts';
+import { createNativeSession } from './session.ts';
+import { hostTensor } from './tensor.ts';
+
+/** `OrtLoggingLevel`: failures arrive as errors, so nothing is printed besides. */
+const fatalOnly = 4;
+/** `OrtDeviceAllocator` and `OrtMemTypeDefault`. */
+const deviceAllocator = 0;
+const defaultMemory = 0;
+
+/** A runtime that can say what it still holds. */
+export interface NativeRuntime extends Runtime {
+  /** Native objects that exist; 0 after everything, the runtime included, is released and no run is in progress. */
+  liveObjects(): number;
+}
+
+/**
+ * ONNX Runtime in this process. Defaults: provider cpu, threads left to ONNX Runtime, no spinning.
+ * @throws RuntimeError if the library is missing or of another version, or the provider does not start.
+ */
+export async function openNativeRuntime(options: RuntimeOptions = {}): Promise<NativeRuntime> {
+  const context = await openContext(options);
+  const { provider, threads } = context.options;
+  let released = false;
+  const checkOpen = (where: string) => {
+    if (released) throw releasedError('runtime', where);
+  };
+  const runtime: NativeRuntime = {
+    provider,
+    version: ortVersion,
+    threads,
+    liveObjects: () => context.ledger.live,
+    async createSession(model, sessionOptions = {}) {
+      checkOpen('createSession');
+      const session = await createNativeSession(context, model, sessionOptions);
+      if (released) session.release();
+      checkOpen('createSession');
+      return session;
+    },
+    allocate(spec) {
+      checkOpen('allocate');
+      return hostTensor(context, spec);
+    },
+    release() {
+      released = true;
+      for (const release of [...context.open]) release();
+    },
+  };
+  ownNative(context, runtime, context.environment);
+  ownNative(context, runtime, context.hostMemory);
+  return runtime;
+}
+
+async function openContext({
+  provider = 'cpu',
+  threads = null,
+  spinning = false,
+}: RuntimeOptions): Promise<NativeContext> {
+  if (threads !== null && !(Number.isInteger(threads) && threads > 0)) {
+    throw new RuntimeError({ expected: '`threads` to be a positive integer or null', got: String(threads) });
+  }
+  const api = openOrtApi();
+  const ledger: Ledger = { live: 0 };
+  const executor = startExecutor();
+  const thread = nativeObject(0n, { destroy: executor.stop, ledger });
+  const environment = nativeObject(api.create('CreateEnv', fatalOnly, 'flowloom'), {
+    destroy: (pointer) => api.release('ReleaseEnv', pointer),
+    uses: [thread],
+    ledger,
+  });
+  api.call('DisableTelemetryEvents', environment.pointer);
+  const hostMemory = nativeObject(api.create('CreateCpuMemoryInfo', deviceAllocator, defaultMemory), {
+    destroy: (pointer) => api.release('ReleaseMemoryInfo', pointer),
+    uses: [environment],
+    ledger,
+  });
+  return {
+    api,
+    executor,
+    flushesDenormals: await flushDenormals(executor),
+    options: { provider, threads, spinning },
+    environment,
+    hostMemory,
+    ledger,
+    values: new WeakMap(),
+    open: new Set(),
+  };
+}

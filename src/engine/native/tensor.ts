@@ -1,0 +1,81 @@
+/** Tensors in host memory, shared in place between JavaScript and ONNX Runtime. */
+import koffi from 'koffi';
+import { ShapeError } from '../../errors.ts';
+import { dtypeFacts, elementCount, type HostArray, hostArray, isHostArrayOf } from '../dtype.ts';
+import type { DeviceTensor, TensorSpec } from '../runtime.ts';
+import { type NativeContext, ownNative, releasedError } from './context.ts';
+import { type NativeObject, nativeObject } from './native-object.ts';
+
+/** Cache line and AVX-512 vector, in bytes: as ONNX Runtime aligns its own allocations. */
+const alignment = 64;
+
+/** Zero-filled tensor in host memory. Its memory belongs to the garbage collector, so that a stale view is harmless. */
+export function hostTensor(context: NativeContext, spec: TensorSpec): DeviceTensor {
+  const view = alignedArray(spec);
+  const native = hostValue(context, spec, view);
+  let released = false;
+  const elements = () => {
+    if (released) throw releasedError(`tensor \`${spec.name}\``, 'tensor');
+    return view;
+  };
+  const tensor: DeviceTensor = {
+    spec,
+    get view() {
+      return elements();
+    },
+    read: () => elements().slice(),
+    write(values) {
+      checkElements(spec, values);
+      copyElements(elements(), values);
+    },
+    release() {
+      released = true;
+      context.values.delete(tensor);
+      release();
+    },
+  };
+  context.values.set(tensor, native);
+  const release = ownNative(context, tensor, native);
+  return tensor;
+}
+
+/** A native value over the memory of a host array, which must not be backed by a resizable or growable buffer. */
+export function hostValue(context: NativeContext, spec: TensorSpec, view: HostArray): NativeObject {
+  const { api, ledger, hostMemory } = context;
+  const pointer = api.create(
+    'CreateTensorWithDataAsOrtValue',
+    hostMemory.pointer,
+    view,
+    view.byteLength,
+    BigInt64Array.from(spec.shape, BigInt),
+    spec.shape.length,
+    dtypeFacts[spec.dtype].onnxCode,
+  );
+  // Host arrays are never made over shared memory here.
+  const memory = view.buffer as ArrayBuffer;
+  return nativeObject(pointer, { destroy: (value) => api.release('ReleaseValue', value), ledger, memory });
+}
+
+/** @throws ShapeError if `values` cannot be the contents of a tensor of this spec. */
+export function checkElements({ name, dtype, shape }: TensorSpec, values: HostArray): void {
+  if (isHostArrayOf(dtype, values) && values.length === elementCount(shape)) return;
+  throw new ShapeError({
+    expected: `values of \`${name}\` to be ${dtype} [${shape.join(', ')}]`,
+    got: `${values.constructor.name} of length ${values.length}`,
+    where: 'engine/native/write',
+  });
+}
+
+function alignedArray({ dtype, shape }: TensorSpec): HostArray {
+  const { bytes } = dtypeFacts[dtype];
+  const length = elementCount(shape);
+  const memory = new ArrayBuffer(length * bytes + alignment);
+  const excess = Number(koffi.address(memory) % BigInt(alignment));
+  const start = ((alignment - excess) % alignment) / bytes;
+  return hostArray(dtype, length + alignment / bytes, memory).subarray(start, start + length);
+}
+
+function copyElements(target: HostArray, values: HostArray): void {
+  // `checkElements` has established that both are of one type.
+  (target as Float32Array).set(values as Float32Array);
+}
