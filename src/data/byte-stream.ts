@@ -1,6 +1,6 @@
 /** Sequential reading of a file, plain or gzip, that never allocates more than was asked for. */
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import { DataError } from '../errors.ts';
 
@@ -58,10 +58,11 @@ export async function openByteStream(path: string): Promise<ByteStream> {
 
 async function probe(path: string): Promise<{ bytes: number; packed: boolean }> {
   try {
+    // Looked at before it is opened: opening a pipe would wait for its writer.
+    const status = await stat(path);
+    if (!status.isFile()) throw new Error('it is not a regular file');
     const handle = await open(path, 'r');
     try {
-      const status = await handle.stat();
-      if (!status.isFile()) throw new Error('it is not a regular file');
       const magic = new Uint8Array(2);
       await handle.read(magic, 0, 2, 0);
       return { bytes: status.size, packed: magic[0] === 0x1f && magic[1] === 0x8b };
