@@ -20,6 +20,8 @@ export interface OnnxModel {
   readonly bytes: Uint8Array;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  /** Graph optimisers that would change what the model is for, e.g. merge recomputed values with the originals. */
+  readonly disabledOptimizers?: readonly string[];
 }
 
 export interface RuntimeOptions {

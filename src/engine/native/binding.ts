@@ -1,6 +1,7 @@
 /** Binds tensors to the inputs and outputs of a session. */
 import { ShapeError } from '../../errors.ts';
 import type { Binding, DeviceTensor, OnnxModel, TensorSpec } from '../runtime.ts';
+import { describeSpec } from '../tensor-spec.ts';
 import { type NativeContext, ownNative, releasedError } from './context.ts';
 import { type NativeObject, nativeObject } from './native-object.ts';
 
@@ -57,8 +58,8 @@ function valuesFor(
 
 function valueFor(context: NativeContext, spec: TensorSpec, tensor: DeviceTensor | undefined): NativeObject {
   if (tensor === undefined) throw bindError(`a tensor for ${quote(spec.name)}`, 'none');
-  if (describe(tensor.spec) !== describe(spec)) {
-    throw bindError(`${quote(spec.name)} to be ${describe(spec)}`, describe(tensor.spec));
+  if (describeSpec(tensor.spec) !== describeSpec(spec)) {
+    throw bindError(`${quote(spec.name)} to be ${describeSpec(spec)}`, describeSpec(tensor.spec));
   }
   const value = context.values.get(tensor);
   if (value === undefined) throw releasedError(`the tensor of this runtime for ${quote(spec.name)}`, 'bind');
@@ -77,10 +78,6 @@ function checkDistinct(inputs: Tensors, outputs: Tensors): void {
 
 function bindError(expected: string, got: string): ShapeError {
   return new ShapeError({ expected, got, where: 'engine/native/bind' });
-}
-
-function describe({ dtype, shape }: TensorSpec): string {
-  return `${dtype} [${shape.join(', ')}]`;
 }
 
 function quote(name: string): string {

@@ -18,7 +18,10 @@ export async function createNativeSession(
   model: OnnxModel,
   options: SessionOptions,
 ): Promise<Session> {
-  const native = await compile(context, model.bytes, options);
+  const native = await compile(context, model.bytes, {
+    ...options,
+    disabledOptimizers: [...(model.disabledOptimizers ?? []), ...(options.disabledOptimizers ?? [])],
+  });
   return sessionOver(context, native, model, options.profilePrefix ?? null);
 }
 
@@ -109,6 +112,10 @@ function sessionOver(
       state = 'running';
       try {
         await runBound(context, { session: native, runOptions, binding: bound, signal });
+      } catch (error) {
+        // Released meanwhile: the run was stopped, or its end came too late to matter.
+        checkOpen('run');
+        throw error;
       } finally {
         if (state === 'running') state = 'idle';
       }

@@ -1,8 +1,8 @@
 /** Tensors in host memory, shared in place between JavaScript and ONNX Runtime. */
 import koffi from 'koffi';
-import { ShapeError } from '../../errors.ts';
-import { dtypeFacts, elementCount, type HostArray, hostArray, isHostArrayOf } from '../dtype.ts';
+import { dtypeFacts, elementCount, type HostArray, hostArray } from '../dtype.ts';
 import type { DeviceTensor, TensorSpec } from '../runtime.ts';
+import { checkElements } from '../tensor-spec.ts';
 import { type NativeContext, ownNative, releasedError } from './context.ts';
 import { type NativeObject, nativeObject } from './native-object.ts';
 
@@ -25,7 +25,7 @@ export function hostTensor(context: NativeContext, spec: TensorSpec): DeviceTens
     },
     read: () => elements().slice(),
     write(values) {
-      checkElements(spec, values);
+      checkElements(spec, values, 'engine/native/write');
       copyElements(elements(), values);
     },
     release() {
@@ -54,16 +54,6 @@ export function hostValue(context: NativeContext, spec: TensorSpec, view: HostAr
   // Host arrays are never made over shared memory here.
   const memory = view.buffer as ArrayBuffer;
   return nativeObject(pointer, { destroy: (value) => api.release('ReleaseValue', value), ledger, memory });
-}
-
-/** @throws ShapeError if `values` cannot be the contents of a tensor of this spec. */
-export function checkElements({ name, dtype, shape }: TensorSpec, values: HostArray): void {
-  if (isHostArrayOf(dtype, values) && values.length === elementCount(shape)) return;
-  throw new ShapeError({
-    expected: `values of \`${name}\` to be ${dtype} [${shape.join(', ')}]`,
-    got: `${values.constructor.name} of length ${values.length}`,
-    where: 'engine/native/write',
-  });
 }
 
 function alignedArray({ dtype, shape }: TensorSpec): HostArray {

@@ -1,0 +1,107 @@
+/** Reverse-mode derivatives on the traced graph, and the forward-mode products that follow from differentiating twice. */
+import { ShapeError } from '../errors.ts';
+import { callsInOrder } from './graph.ts';
+import * as operations from './ops.ts';
+import { add, constant, multiply, reduceSum, zerosLike } from './ops.ts';
+import type { Operations } from './primitive.ts';
+import { formatShape, sameShape } from './shape.ts';
+import { type Call, formatType, placeholder, type Tensor } from './tensor.ts';
+import { isTensor, type TensorTree } from './trace.ts';
+import { flattenTree, mapTree } from './tree.ts';
+
+/** Calls through which `sources` influence the calls listed, in their order. */
+function callsFrom(sources: readonly Tensor[], calls: readonly Call[]): Set<Call> {
+  const live = new Set<Tensor>(sources);
+  const found = new Set<Call>();
+  for (const call of calls) {
+    if (!call.inputs.some((input) => live.has(input))) continue;
+    found.add(call);
+    for (const output of call.outputs) live.add(output);
+  }
+  return found;
+}
+
+function checkedCotangent(call: Call, index: number, cotangent: Tensor): Tensor {
+  const input = call.inputs[index];
+  if (cotangent.dtype === input.dtype && sameShape(cotangent.shape, input.shape)) return cotangent;
+  throw new ShapeError({
+    expected: `the gradient of input ${index} to be ${formatType(input)}`,
+    got: formatType(cotangent),
+    where: `engine/gradient of ${call.primitive.name} (a defect of flowloom, please report)`,
+  });
+}
+
+/**
+ * Vector-Jacobian product: sum over outputs of cotangent^T d(output)/d(source), one tensor a source.
+ * A source may be any tensor of the graph, also an intermediate one. Sources without influence get zeros.
+ * @param cotangents  one an output, of its type.
+ */
+export function vectorJacobianProduct(
+  outputs: readonly Tensor[],
+  sources: readonly Tensor[],
+  cotangents: readonly Tensor[],
+): Tensor[] {
+  const rules: Operations = { ...operations, vectorJacobianProduct };
+  const ordered = callsInOrder(outputs);
+  const relevant = callsFrom(sources, ordered);
+  const total = new Map<Tensor, Tensor>();
+  const accumulate = (tensor: Tensor, part: Tensor) => {
+    const before = total.get(tensor);
+    total.set(tensor, before === undefined ? part : add(before, part));
+  };
+  for (const [index, output] of outputs.entries()) accumulate(output, cotangents[index]);
+  for (let i = ordered.length - 1; i >= 0; i--) {
+    const call = ordered[i];
+    if (!relevant.has(call)) continue;
+    const incoming = call.outputs.map((output) => total.get(output) ?? null);
+    if (incoming.every((cotangent) => cotangent === null)) continue;
+    for (const [index, part] of call.primitive.gradient(call, incoming, rules).entries()) {
+      if (part !== null) accumulate(call.inputs[index], checkedCotangent(call, index, part));
+    }
+  }
+  return sources.map((source) => total.get(source) ?? zerosLike(source));
+}
+
+/**
+ * Gradient of a scalar with respect to a tree of tensors: a tree of the same form.
+ * @throws ShapeError if `scalar` has axes.
+ */
+export function gradient<T extends TensorTree>(scalar: Tensor, tree: T): T {
+  if (scalar.shape.length !== 0) {
+    throw new ShapeError({
+      expected: '`scalar` to have shape []',
+      got: formatShape(scalar.shape),
+      where: 'engine/gradient',
+      remedy: 'a mean or a sum of it',
+    });
+  }
+  const leaves = flattenTree<Tensor>(tree, isTensor);
+  const gradients = vectorJacobianProduct(
+    [scalar],
+    leaves.map(([, leaf]) => leaf),
+    [constant(1, scalar.dtype)],
+  );
+  let next = 0;
+  return mapTree<Tensor, Tensor>(tree, isTensor, () => gradients[next++]) as T;
+}
+
+/**
+ * Jacobian-vector product d(output)/d(source) tangent, by differentiating the vector-Jacobian product, which is linear in its
+ * cotangent, with respect to that cotangent.
+ */
+export function jacobianVectorProduct(output: Tensor, sources: readonly Tensor[], tangents: readonly Tensor[]): Tensor {
+  const cotangent = placeholder(output);
+  const products = vectorJacobianProduct([output], sources, [cotangent]);
+  return vectorJacobianProduct(products, [cotangent], tangents)[0];
+}
+
+/** Hessian-vector product of a scalar: the gradient of <gradient, tangent>, one tensor a source. */
+export function hessianVectorProduct(
+  scalar: Tensor,
+  sources: readonly Tensor[],
+  tangents: readonly Tensor[],
+): Tensor[] {
+  const first = gradient(scalar, sources);
+  const inner = first.map((part, index) => reduceSum(multiply(part, tangents[index]))).reduce((a, b) => add(a, b));
+  return [...gradient(inner, sources)];
+}

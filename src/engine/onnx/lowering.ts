@@ -1,0 +1,52 @@
+/** How primitives become ONNX nodes. */
+import type { DType, HostArray } from '../dtype.ts';
+import type { Graph } from '../graph.ts';
+import type { Provider } from '../runtime.ts';
+import type { Attributes, TensorType } from '../tensor.ts';
+
+export type OnnxAttributeValue = OnnxScalar | readonly number[] | readonly string[];
+type OnnxScalar = { readonly int: number } | { readonly float: number } | string;
+
+export interface EmitOptions {
+  readonly attributes?: Readonly<Record<string, OnnxAttributeValue>>;
+  /** `com.microsoft` for contributed operators; default is ONNX's own domain. */
+  readonly domain?: 'com.microsoft';
+  /** Number of outputs. Default 1. */
+  readonly outputs?: number;
+}
+
+/** Collects ONNX nodes; values are named by strings. */
+export interface Emitter {
+  readonly provider: Provider;
+  /** Appends a node and returns the name of its first output. */
+  node(opType: string, inputs: readonly string[], options?: EmitOptions): string;
+  /** Appends a node and returns the names of all its outputs; `''` among inputs means an absent optional one. */
+  nodes(opType: string, inputs: readonly string[], options: EmitOptions & { readonly outputs: number }): string[];
+  /** Name of a constant, shared between equal ones. */
+  constant(dtype: DType, shape: readonly number[], elements: HostArray): string;
+  /** Constant of int64 numbers, [count]. */
+  ints(values: readonly number[]): string;
+  /** Constant scalar, []. */
+  scalar(dtype: DType, value: number): string;
+  /** Emits a whole graph on the named inputs and returns the names of its outputs. */
+  graph(graph: Graph, inputs: readonly string[]): string[];
+}
+
+export interface LoweringCall<A extends object = Attributes> {
+  /** Names of the inputs. */
+  readonly inputs: readonly string[];
+  readonly inputTypes: readonly TensorType[];
+  readonly outputTypes: readonly TensorType[];
+  readonly attributes: A;
+}
+
+/** Emits the nodes of one call and returns the names of its outputs. */
+export type Lower<A extends object = Attributes> = (emit: Emitter, call: LoweringCall<A>) => readonly string[];
+
+/** Lowering for each provider; one without its own entry uses `default`. */
+export interface Lowering<A extends object = Attributes> {
+  readonly default: Lower<A>;
+  readonly cpu?: Lower<A>;
+  readonly webgpu?: Lower<A>;
+  readonly cuda?: Lower<A>;
+}

@@ -1,0 +1,46 @@
+/** All operations on tensors. */
+export {
+  gelu,
+  geluTanh,
+  leakyRelu,
+  relu,
+  sigmoid,
+  silu,
+  softplus,
+} from './primitives/activation.ts';
+export { add, clip, divide, maximum, minimum, multiply, type Operand, pow, subtract } from './primitives/arithmetic.ts';
+export {
+  and,
+  cast,
+  equal,
+  greater,
+  greaterOrEqual,
+  less,
+  lessOrEqual,
+  not,
+  or,
+  select,
+} from './primitives/comparison.ts';
+export { constant, constantTensor } from './primitives/constant.ts';
+export { rematerialise, stopGradient } from './primitives/control.ts';
+export { gather, gatherAlong, oneHot, scatterAdd, scatterAlong, topK } from './primitives/indexing.ts';
+export { type MatmulOptions, matmul } from './primitives/matmul.ts';
+export { type AffineOptions, groupNorm, layerNorm, rmsNorm } from './primitives/normalization.ts';
+export { logSumExp, type ReduceOptions, reduceMax, reduceMean, reduceSum } from './primitives/reduction.ts';
+export {
+  broadcastTo,
+  concat,
+  onesLike,
+  type PadCounts,
+  pad,
+  reshape,
+  type SliceRange,
+  slice,
+  sliceAxis,
+  split,
+  stack,
+  transpose,
+  zerosLike,
+} from './primitives/shape.ts';
+export { logSoftmax, softmax } from './primitives/softmax.ts';
+export { abs, cos, erf, exp, log, negate, reciprocal, sign, sin, sqrt, tanh } from './primitives/unary.ts';

@@ -1,0 +1,19 @@
+/** Checks of values and specs of tensors at the border between host and runtime. */
+import { ShapeError } from '../errors.ts';
+import { elementCount, type HostArray, isHostArrayOf } from './dtype.ts';
+import type { TensorSpec } from './runtime.ts';
+
+/** A spec without its name, as messages show it: "float32 [2, 3]". */
+export function describeSpec({ dtype, shape }: Omit<TensorSpec, 'name'>): string {
+  return `${dtype} [${shape.join(', ')}]`;
+}
+
+/** @throws ShapeError unless `values` can be the contents of a tensor of this spec. */
+export function checkElements(spec: TensorSpec, values: HostArray, where: string): void {
+  if (isHostArrayOf(spec.dtype, values) && values.length === elementCount(spec.shape)) return;
+  throw new ShapeError({
+    expected: `values of \`${spec.name}\` to be ${describeSpec(spec)}`,
+    got: `${values.constructor.name} of length ${values.length}`,
+    where,
+  });
+}
