@@ -2,7 +2,7 @@
 import { ShapeError } from '../../errors.ts';
 import type { Binding, DeviceTensor, OnnxModel, TensorSpec } from '../runtime.ts';
 import { describeSpec } from '../tensor-spec.ts';
-import { type NativeContext, ownNative, releasedError } from './context.ts';
+import { type NativeContext, ownNative } from './context.ts';
 import { type NativeObject, nativeObject } from './native-object.ts';
 
 type Tensors = Readonly<Record<string, DeviceTensor>>;
@@ -38,7 +38,7 @@ export function bindTensors(
     for (const [name, input] of inputValues) api.call('BindInput', pointer, name, input.pointer);
     for (const [name, output] of outputValues) api.call('BindOutput', pointer, name, output.pointer);
     const binding: Binding = { release: () => release() };
-    const release = ownNative(context, binding, value);
+    const release = ownNative(context, { owner: binding, native: value });
     return { binding, value };
   } finally {
     destroy();
@@ -62,7 +62,9 @@ function valueFor(context: NativeContext, spec: TensorSpec, tensor: DeviceTensor
     throw bindError(`${quote(spec.name)} to be ${describeSpec(spec)}`, describeSpec(tensor.spec));
   }
   const value = context.values.get(tensor);
-  if (value === undefined) throw releasedError(`the tensor of this runtime for ${quote(spec.name)}`, 'bind');
+  if (value === undefined) throw bindError(`a tensor of this runtime for ${quote(spec.name)}`, "another runtime's");
+  // Throws if the tensor is released.
+  void tensor.view;
   return value;
 }
 

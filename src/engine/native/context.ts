@@ -15,25 +15,33 @@ export interface NativeContext {
   /** Describes host memory to ONNX Runtime. */
   readonly hostMemory: NativeObject;
   readonly ledger: Ledger;
-  /** The native value behind each tensor that is not released. */
+  /** The native value behind each tensor. */
   readonly values: WeakMap<DeviceTensor, NativeObject>;
   /** Releases of everything that a user holds. */
   readonly open: Set<Release>;
 }
 
 /**
- * Ties a native object to the JavaScript object that stands for it: released by the returned function, by `runtime.release`, or when `owner`
- * is garbage collected, whichever comes first.
+ * Ties a native object to the JavaScript object that stands for it: released by the returned function, by `runtime.release`, or
+ * when `owner` is garbage collected, whichever comes first. `end`, which must not refer to `owner`, is called before the first two;
+ * in the third a run may still be in progress that nobody wants to stop.
  */
-export function ownNative(context: NativeContext, owner: object, native: NativeObject): Release {
+export function ownNative(
+  context: NativeContext,
+  { owner, native, end = () => {} }: { readonly owner: object; readonly native: NativeObject; readonly end?: Release },
+): Release {
   const { open } = context;
   const drop = native.retain();
   const release = () => {
-    open.delete(release);
+    if (!open.delete(release)) return;
+    end();
     drop();
   };
   open.add(release);
-  releaseWithOwner(owner, release);
+  releaseWithOwner(owner, () => {
+    open.delete(release);
+    drop();
+  });
   return release;
 }
 

@@ -54,8 +54,8 @@ export async function openNativeRuntime(options: RuntimeOptions = {}): Promise<N
       for (const release of [...context.open]) release();
     },
   };
-  ownNative(context, runtime, context.environment);
-  ownNative(context, runtime, context.hostMemory);
+  ownNative(context, { owner: runtime, native: context.environment });
+  ownNative(context, { owner: runtime, native: context.hostMemory });
   return runtime;
 }
 

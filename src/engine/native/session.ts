@@ -126,13 +126,13 @@ function sessionOver(
       profiling = false;
       return endProfiling(context, native.pointer);
     },
-    release() {
-      if (state === 'running') api.call('RunOptionsSetTerminate', runOptions.pointer);
-      state = 'released';
-      release();
-    },
+    release: () => release(),
   };
-  const release = ownNative(context, session, runOptions);
+  const end = () => {
+    if (state === 'running') api.call('RunOptionsSetTerminate', runOptions.pointer);
+    state = 'released';
+  };
+  const release = ownNative(context, { owner: session, native: runOptions, end });
   return session;
 }
 

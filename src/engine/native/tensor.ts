@@ -28,14 +28,13 @@ export function hostTensor(context: NativeContext, spec: TensorSpec): DeviceTens
       checkElements(spec, values, 'engine/native/write');
       copyElements(elements(), values);
     },
-    release() {
-      released = true;
-      context.values.delete(tensor);
-      release();
-    },
+    release: () => release(),
   };
   context.values.set(tensor, native);
-  const release = ownNative(context, tensor, native);
+  const end = () => {
+    released = true;
+  };
+  const release = ownNative(context, { owner: tensor, native, end });
   return tensor;
 }
 
