@@ -95,8 +95,16 @@ export async function createStepper(runtime: Runtime, { state, programs }: Stepp
   const written = new Set(entries.flatMap(([name, { model }]) => [...writtenGroups(name, model, state)]));
   const store = createStateStore(runtime, state, written);
   const compiled = new Map<string, Program>();
-  for (const [name, program] of entries) compiled.set(name, await compileProgram(runtime, store, { name, ...program }));
-  return stepperOver(store, compiled);
+  const stepper = stepperOver(store, compiled);
+  try {
+    for (const [name, program] of entries) {
+      compiled.set(name, await compileProgram(runtime, store, { name, ...program }));
+    }
+    return stepper;
+  } catch (error) {
+    stepper.release();
+    throw error;
+  }
 }
 
 /** Groups that a model replaces, checked to be whole. */
@@ -138,10 +146,11 @@ async function compileProgram(
   const batchSpecs = model.inputs.filter((spec) => !specs.has(spec.name));
   const results = model.outputs.filter((spec) => !spec.name.startsWith(nextPrefix));
   const written = writtenGroups(name, model, groups);
+  const session = await runtime.createSession(model, options);
   const batch = (): Batch => ({ tensors: allocateAll(runtime, batchSpecs), pending: 0 });
   return {
     name,
-    session: await runtime.createSession(model, options),
+    session,
     batchSpecs,
     reads: reads.map((spec) => spec.name),
     writes: [...written].flatMap((group) => groups[group]!.map((spec) => spec.name)),

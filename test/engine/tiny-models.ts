@@ -53,8 +53,8 @@ export function matMulModel(size: number): OnnxModel {
   });
 }
 
-/** y = x · weight · ... · weight, `iterations` times, in a Loop: a run as long as a test wants. */
-export function longModel(size: number, iterations: number): OnnxModel {
+/** y = x · weight · ... · weight, `iterations` times, in a Loop: a run as long as a test wants. `output` names y. */
+export function longModel(size: number, iterations: number, output = 'y'): OnnxModel {
   const square = [size, size];
   const body = graph({
     name: 'body',
@@ -70,9 +70,9 @@ export function longModel(size: number, iterations: number): OnnxModel {
   };
   const always: OnnxInitializer = { name: 'always', dtype: 'bool', shape: [], data: Uint8Array.of(1) };
   return model({
-    nodes: [node('y = Loop(count, always, x)', [{ name: 'body', graph: body }])],
+    nodes: [node(`${output} = Loop(count, always, x)`, [{ name: 'body', graph: body }])],
     inputs: [spec('x', square), spec('weight', square)],
-    outputs: [spec('y', square)],
+    outputs: [spec(output, square)],
     initializers: [count, always],
   });
 }
