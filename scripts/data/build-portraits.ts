@@ -120,7 +120,8 @@ function nameRoles(portraits: readonly Portrait[]): Map<string, string> {
 /** Pixels of one emoji on white: round((alpha·colour + (255 - alpha)·255) / 255), RGB, [height, width, 3]. */
 async function onWhite(path: string): Promise<Uint8Array> {
   const { data, info } = await sharp(path).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
-  if (info.width !== size || info.height !== size || info.channels !== 4) throw new Error(`${path} is not 64 x 64 RGBA`);
+  if (info.width !== size || info.height !== size || info.channels !== 4)
+    throw new Error(`${path} is not 64 x 64 RGBA`);
   const rgb = new Uint8Array(size * size * 3);
   for (let pixel = 0; pixel < size * size; pixel++) {
     const alpha = data[4 * pixel + 3]!;
@@ -153,7 +154,11 @@ function describeLabels(portraits: readonly Portrait[]): string {
   const roles = nameRoles(portraits);
   const codes = [...roles.keys()];
   const attributes = [
-    { name: 'role', classes: [...roles.values()], values: portraits.map((portrait) => codes.indexOf(portrait.roleCode)) },
+    {
+      name: 'role',
+      classes: [...roles.values()],
+      values: portraits.map((portrait) => codes.indexOf(portrait.roleCode)),
+    },
     { name: 'gender', classes: genders, values: portraits.map((portrait) => portrait.gender) },
     { name: 'skin', classes: skins, values: portraits.map((portrait) => portrait.skin) },
   ];

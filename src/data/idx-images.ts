@@ -39,8 +39,9 @@ export async function openIdxImages(name: string, { images, labels, classes }: I
 /** The file of labels that belongs to a file of images, by the names that MNIST and its relatives use; null if there is none. */
 export function labelsFileOf(images: string): string | null {
   const name = basename(images).replace('images', 'labels').replace('idx3', 'idx1');
-  const path = join(dirname(images), name);
-  return path !== images && existsSync(path) ? path : null;
+  if (name === basename(images)) return null;
+  const plain = join(dirname(images), name.replace(/\.gz$/, ''));
+  return [plain, `${plain}.gz`].find((path) => existsSync(path)) ?? null;
 }
 
 function fault(file: string, expected: string, got: string): DataError {

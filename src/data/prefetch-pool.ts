@@ -27,8 +27,8 @@ interface Waiting {
 
 /** Starts `threads` threads that read from `source`; batch number n goes to thread n mod threads. */
 export function startPrefetchPool(source: PixelSource, threads: number): BatchAssembler {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const entry = new URL(`./prefetch-worker.${extension}`, import.meta.url);
+  const fromSources = import.meta.url.endsWith('.ts');
+  const entry = new URL(fromSources ? './prefetch-worker-source.mjs' : './prefetch-worker.js', import.meta.url);
   const waiting = new Map<number, Waiting>();
   let jobs = 0;
   let holders = 0;
