@@ -41,8 +41,8 @@ describe('.npy', () => {
     );
   });
 
-  it('is written as numpy.save writes it', () => {
-    // Bytes of numpy.save for np.array([[1, 2]], dtype='<i2'): header padded with spaces and a line feed to 128 bytes.
+  it('is the documented layout byte by byte', () => {
+    // Values begin at a multiple of 64 bytes, after a header padded with spaces and ended by a line feed.
     const header = "{'descr': '<i2', 'fortran_order': False, 'shape': (1, 2), }".padEnd(117);
     const expected = npy(`${header}\n`, [1, 0, 2, 0]);
     expect(writeNpy({ dtype: 'int16', shape: [1, 2], data: Int16Array.of(1, 2) })).toEqual(expected);
