@@ -23,24 +23,21 @@ export {
 } from './primitives/comparison.ts';
 export { constant, constantTensor } from './primitives/constant.ts';
 export { rematerialise, stopGradient } from './primitives/control.ts';
-export { gather, gatherAlong, oneHot, scatterAdd, scatterAlong, topK } from './primitives/indexing.ts';
+export { gather, gatherAlong, scatterAdd, scatterAlong } from './primitives/indexing.ts';
 export { type MatmulOptions, matmul } from './primitives/matmul.ts';
 export { type AffineOptions, groupNorm, layerNorm, rmsNorm } from './primitives/normalization.ts';
+export { oneHot } from './primitives/one-hot.ts';
 export { logSumExp, type ReduceOptions, reduceMax, reduceMean, reduceSum } from './primitives/reduction.ts';
 export {
   broadcastTo,
   concat,
   onesLike,
-  type PadCounts,
-  pad,
   reshape,
-  type SliceRange,
-  slice,
-  sliceAxis,
-  split,
   stack,
   transpose,
   zerosLike,
 } from './primitives/shape.ts';
+export { type PadCounts, pad, type SliceRange, slice, sliceAxis, split } from './primitives/slicing.ts';
 export { logSoftmax, softmax } from './primitives/softmax.ts';
+export { topK } from './primitives/top-k.ts';
 export { abs, cos, erf, exp, log, negate, reciprocal, sign, sin, sqrt, tanh } from './primitives/unary.ts';

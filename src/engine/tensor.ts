@@ -96,3 +96,5 @@ export function requireSameDtype(inputs: readonly TensorType[], where: string, a
 
 export const FLOATS: readonly DType[] = ['float32', 'float64'];
 export const NUMBERS: readonly DType[] = ['float32', 'float64', 'int32', 'int64'];
+/** What an index may be. */
+export const INDICES: readonly DType[] = ['int32', 'int64'];

@@ -1,13 +1,10 @@
 /** Reading and writing at indices. Indices are int32 or int64, in [0, size); their gradient is none. */
 import { ShapeError } from '../../errors.ts';
-import type { DType } from '../dtype.ts';
-import type { Emitter } from '../onnx/lowering.ts';
 import type { Primitive } from '../primitive.ts';
 import { elementCount, formatShape, normalizeAxis, type Shape, sameShape, stridesOf } from '../shape.ts';
-import { applyPrimitive, FLOATS, requireSameDtype, type Tensor, type TensorType } from '../tensor.ts';
+import { applyPrimitive, FLOATS, INDICES, requireSameDtype, type Tensor } from '../tensor.ts';
+import { emitOneHot } from './one-hot.ts';
 import { dot, forEachIndex } from './reference.ts';
-
-const INDICES: readonly DType[] = ['int32', 'int64'];
 
 type AxisAttributes = { readonly axis: number };
 type ScatterAttributes = { readonly axis: number; readonly size: number };
@@ -72,24 +69,6 @@ export const gatherPrimitive: Primitive<AxisAttributes> = {
 
 /** Above this size of the indexed axis a one-hot matrix costs more than a sequential scatter. */
 const ONE_HOT_LIMIT = 2048;
-
-function emitOneHot(
-  emit: Emitter,
-  indices: string,
-  { shape, dtype }: TensorType,
-  options: { depth: number; to: DType },
-): string {
-  const column = emit.node('Reshape', [indices, emit.ints([...shape, 1])]);
-  const candidates = Array.from({ length: options.depth }, (_, i) => i);
-  const range = emit.constant(
-    dtype,
-    [options.depth],
-    dtype === 'int64' ? BigInt64Array.from(candidates, BigInt) : Int32Array.from(candidates),
-  );
-  return emit.node('Cast', [emit.node('Equal', [column, range])], {
-    attributes: { to: { int: options.to === 'float64' ? 11 : options.to === 'float32' ? 1 : 6 } },
-  });
-}
 
 export const scatterAddPrimitive: Primitive<ScatterAttributes> = {
   name: 'scatterAdd',
@@ -262,98 +241,6 @@ export const scatterAlongPrimitive: Primitive<ScatterAttributes> = {
   ],
 };
 
-type OneHotAttributes = { readonly depth: number; readonly dtype: DType };
-
-export const oneHotPrimitive: Primitive<OneHotAttributes> = {
-  name: 'oneHot',
-  outputTypes([indices], { depth, dtype }) {
-    requireSameDtype([indices], 'engine oneHot', INDICES);
-    return [{ dtype, shape: [...indices.shape, depth] }];
-  },
-  gradient: () => [null],
-  lowering: {
-    default: (emit, { inputs: [indices], inputTypes: [type], attributes: { depth, dtype } }) => [
-      emitOneHot(emit, indices, type, { depth, to: dtype }),
-    ],
-  },
-  reference([indices], { depth }) {
-    const result = new Float64Array(indices.data.length * depth);
-    for (const [row, index] of indices.data.entries()) if (index >= 0 && index < depth) result[row * depth + index] = 1;
-    return [result];
-  },
-  examples: [
-    { inputs: [{ shape: [4], dtype: 'int32', range: [0, 2] }], attributes: { depth: 3, dtype: 'float32' } },
-    { inputs: [{ shape: [2, 2], dtype: 'int64', range: [0, 4] }], attributes: { depth: 5, dtype: 'float64' } },
-  ],
-  counterexamples: [
-    {
-      inputs: [{ dtype: 'float32', shape: [4] }],
-      attributes: { depth: 3, dtype: 'float32' },
-      message: /dtype among int32/,
-    },
-  ],
-};
-
-type TopKAttributes = { readonly k: number; readonly largest: boolean };
-
-export const topKPrimitive: Primitive<TopKAttributes> = {
-  name: 'topK',
-  outputTypes([x], { k }) {
-    const axis = normalizeAxis(-1, x.shape.length, 'engine topK');
-    if (!(Number.isInteger(k) && k >= 1 && k <= x.shape[axis])) {
-      throw new ShapeError({
-        expected: `\`k\` to be an integer in [1, ${x.shape[axis]}]`,
-        got: `${k}`,
-        where: 'engine topK',
-      });
-    }
-    const shape = x.shape.with(axis, k);
-    return [
-      { dtype: requireSameDtype([x], 'engine topK', FLOATS), shape },
-      { dtype: 'int64', shape },
-    ];
-  },
-  gradient({ inputs: [x], outputs: [, indices] }, [d]) {
-    const axis = x.shape.length - 1;
-    return [d === null ? null : scatterAlong(d, indices, { axis, size: x.shape[axis] })];
-  },
-  lowering: {
-    default: (emit, { inputs: [x], attributes: { k, largest } }) =>
-      emit.nodes('TopK', [x, emit.ints([k])], {
-        attributes: { axis: { int: -1 }, largest: { int: Number(largest) }, sorted: { int: 1 } },
-        outputs: 2,
-      }),
-  },
-  reference([x], { k, largest }) {
-    const width = x.shape[x.shape.length - 1];
-    const rows = x.data.length / width;
-    const values = new Float64Array(rows * k);
-    const indices = new Float64Array(rows * k);
-    for (let row = 0; row < rows; row++) {
-      const line = x.data.subarray(row * width, (row + 1) * width);
-      const order = Array.from(line, (_, i) => i).sort(
-        (a, b) => (largest ? line[b] - line[a] : line[a] - line[b]) || a - b,
-      );
-      for (let i = 0; i < k; i++) {
-        values[row * k + i] = line[order[i]];
-        indices[row * k + i] = order[i];
-      }
-    }
-    return [values, indices];
-  },
-  examples: [
-    { inputs: [{ shape: [3, 6], distinct: true }], attributes: { k: 2, largest: true } },
-    { inputs: [{ shape: [6], distinct: true }], attributes: { k: 1, largest: false } },
-  ],
-  counterexamples: [
-    {
-      inputs: [{ dtype: 'float32', shape: [3] }],
-      attributes: { k: 4, largest: true },
-      message: /`k` to be an integer in \[1, 3\]/,
-    },
-  ],
-};
-
 /** Slices of x at indices along an axis: [...before, ...indices, ...after]. */
 export function gather(x: Tensor, indices: Tensor, axis = 0): Tensor {
   return applyPrimitive(gatherPrimitive, [x, indices], {
@@ -384,19 +271,4 @@ export function scatterAlong(
   { axis, size }: { readonly axis: number; readonly size: number },
 ): Tensor {
   return applyPrimitive(scatterAlongPrimitive, [updates, indices], { axis, size })[0];
-}
-
-/** 1 at the index, 0 elsewhere, on a new last axis. An index outside [0, depth) gives zeros. */
-export function oneHot(indices: Tensor, depth: number, dtype: DType = 'float32'): Tensor {
-  return applyPrimitive(oneHotPrimitive, [indices], { depth, dtype })[0];
-}
-
-/** The k largest (or smallest) elements of the last axis in order, and their indices (int64). */
-export function topK(
-  x: Tensor,
-  k: number,
-  { largest = true }: { readonly largest?: boolean } = {},
-): { readonly values: Tensor; readonly indices: Tensor } {
-  const [values, indices] = applyPrimitive(topKPrimitive, [x], { k, largest });
-  return { values, indices };
 }

@@ -9,9 +9,12 @@ import * as control from './control.ts';
 import * as indexing from './indexing.ts';
 import * as matmul from './matmul.ts';
 import * as normalization from './normalization.ts';
+import * as oneHot from './one-hot.ts';
 import * as reduction from './reduction.ts';
 import * as shape from './shape.ts';
+import * as slicing from './slicing.ts';
 import * as softmax from './softmax.ts';
+import * as topK from './top-k.ts';
 import * as unary from './unary.ts';
 
 function isPrimitive(value: unknown): value is Primitive {
@@ -27,9 +30,12 @@ export const primitives: readonly Primitive[] = [
   indexing,
   matmul,
   normalization,
+  oneHot,
   reduction,
   shape,
+  slicing,
   softmax,
+  topK,
   unary,
 ].flatMap((file) => Object.values<unknown>(file).filter(isPrimitive));
 
