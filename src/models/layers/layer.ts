@@ -1,0 +1,18 @@
+/** What a layer is: parameters, and a pure function of their tensors and an input. */
+import type { Tensor } from '../../engine/tensor.ts';
+import type { ParameterTree, TensorsOf } from '../parameters.ts';
+
+export interface Layer<P extends ParameterTree = ParameterTree, X = Tensor> {
+  readonly parameters: P;
+  apply(parameters: TensorsOf<P>, x: X): Tensor;
+}
+
+/** The parameters of layers, under the layers' names. */
+export function parametersOf<L extends { readonly [name: string]: { readonly parameters: ParameterTree } }>(
+  layers: L,
+): { readonly [K in keyof L]: L[K]['parameters'] } {
+  // Object.fromEntries forgets which key has which value.
+  return Object.fromEntries(Object.entries(layers).map(([name, { parameters }]) => [name, parameters])) as {
+    readonly [K in keyof L]: L[K]['parameters'];
+  };
+}
