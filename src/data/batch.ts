@@ -62,5 +62,11 @@ export async function assembleBatch(source: PixelSource, { indices, flipped }: B
 
 /** Mirrors an image left to right, in place. */
 function mirror(pixels: Uint8Array, { width }: ImageShape): void {
-  for (let start = 0; start < pixels.length; start += width) pixels.subarray(start, start + width).reverse();
+  for (let start = 0; start < pixels.length; start += width) {
+    for (let left = start, right = start + width - 1; left < right; left++, right--) {
+      const moved = pixels[left]!;
+      pixels[left] = pixels[right]!;
+      pixels[right] = moved;
+    }
+  }
 }

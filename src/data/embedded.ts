@@ -68,18 +68,33 @@ export async function openPortraits(): Promise<ImageDataset> {
       remedy: 'to install flowloom again',
     });
   }
-  const pixels = new Uint8Array(new SharedArrayBuffer(count * 3 * size * size));
-  for (let to = 0; to < pixels.length; to++) {
-    const x = to % size;
-    const y = Math.floor(to / size) % size;
-    const channel = Math.floor(to / (size * size)) % 3;
-    const image = Math.floor(to / (3 * size * size));
-    const column = (image % columns) * size + x;
-    const row = Math.floor(image / columns) * size + y;
-    pixels[to] = data[(row * info.width + column) * 3 + channel]!;
-  }
+  const pixels = cutSprite(data, { count, size, columns });
   const shape = { channels: 3, height: size, width: size };
   return memoryDataset('portraits', { pixels, shape }, attributes.map(withInt32));
+}
+
+/**
+ * The tiles of a sprite.
+ *
+ * @param sprite  uint8 [rows·size, columns·size, 3].
+ * @returns uint8 [count, 3, size, size], in shared memory.
+ */
+function cutSprite(sprite: Uint8Array, { count, size, columns }: Omit<PortraitLabels, 'attributes'>): Uint8Array {
+  const plane = size * size;
+  const pixels = new Uint8Array(new SharedArrayBuffer(count * 3 * plane));
+  for (let line = 0; line < count * size; line++) {
+    const image = Math.floor(line / size);
+    const y = line % size;
+    const row = Math.floor(image / columns) * size + y;
+    const from = (row * columns + (image % columns)) * size * 3;
+    const to = image * 3 * plane + y * size;
+    for (let x = 0; x < size; x++) {
+      pixels[to + x] = sprite[from + 3 * x]!;
+      pixels[to + plane + x] = sprite[from + 3 * x + 1]!;
+      pixels[to + 2 * plane + x] = sprite[from + 3 * x + 2]!;
+    }
+  }
+  return pixels;
 }
 
 async function readPortraitLabels(path: string): Promise<PortraitLabels> {

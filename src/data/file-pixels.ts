@@ -2,6 +2,7 @@
 import { DataError } from '../errors.ts';
 import { reason } from './byte-stream.ts';
 import { decodeImage } from './decode-image.ts';
+import { eachConcurrently } from './each-concurrently.ts';
 import {
   type FileStore,
   imageBytes,
@@ -32,27 +33,24 @@ export async function readFilePixels(
   const bytes = imageBytes(source.shape);
   const used = Uint32Array.from(wanted);
   const skipped: SkippedImage[] = [];
-  const readRow = async (row: number, position: number) => {
-    const count = source.rows.length;
+  const count = source.rows.length;
+  await eachConcurrently(wanted.length, async (position) => {
     const place = out.subarray(position * bytes, (position + 1) * bytes);
     for (let step = 0; step < count; step++) {
-      const candidate = (row + step) % count;
+      const candidate = (wanted[position]! + step) % count;
+      used[position] = candidate;
       const fault = await readImage(source, store, { image: source.rows[candidate]!, out: place });
-      if (fault === null) {
-        used[position] = candidate;
-        return;
-      }
+      if (fault === null) return;
       if (store.strict) throw strictFault(fault);
       skipped.push(fault);
     }
     throw new DataError({
       expected: 'at least one readable image',
       got: `${count} unreadable ones`,
-      where: 'data',
+      where: 'data/file-pixels',
       remedy: `other files; the first fault is ${skipped[0]?.file}: ${skipped[0]?.reason}`,
     });
-  };
-  await Promise.all(Array.from(wanted, readRow));
+  });
   return { used, skipped };
 }
 

@@ -4,6 +4,7 @@ import { extname, join } from 'node:path';
 import { DataError } from '../errors.ts';
 import { reason, unreadable } from './byte-stream.ts';
 import { type ImageHeader, readImageHeader } from './decode-image.ts';
+import { eachConcurrently } from './each-concurrently.ts';
 import { createCache, strictFault } from './file-pixels.ts';
 import { type Attribute, type ImageDataset, imageDataset } from './image-dataset.ts';
 import { type Fit, type ImageShape, imageBytes, type SkippedImage } from './pixel-source.ts';
@@ -12,8 +13,6 @@ import { readPixels } from './read-pixels.ts';
 const extensions = new Set(['.png', '.jpg', '.jpeg', '.webp', '.gif', '.avif', '.tif', '.tiff']);
 /** Folders are read this deep below a class. */
 const deepest = 8;
-/** Files whose headers are read at the same time. */
-const concurrency = 16;
 
 /** How a folder of images is read. */
 export interface ImageFolderOptions {
@@ -85,7 +84,7 @@ export async function openImageFolder(folder: string, options: ImageFolderOption
 /** The image files of a folder with their classes, in a fixed order. */
 function listImages(folder: string): Listing {
   const entries = readFolder(folder);
-  const flat = entries.filter((entry) => isImage(folder, entry)).map((entry) => join(folder, entry.name));
+  const flat = entries.filter((entry) => isImage(entry)).map((entry) => join(folder, entry.name));
   const classes: string[] = [];
   const labelled: ListedFile[] = [];
   for (const entry of entries) {
@@ -109,7 +108,7 @@ function listImages(folder: string): Listing {
 function imagesBelow(folder: string, depth: number): string[] {
   return readFolder(folder).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (isImage(folder, entry)) return [path];
+    if (isImage(entry)) return [path];
     return entry.isDirectory() && depth > 0 ? imagesBelow(path, depth - 1) : [];
   });
 }
@@ -125,7 +124,7 @@ function readFolder(folder: string): Dirent[] {
 }
 
 /** Whether an entry has an image's name; what it contains is looked at later. */
-function isImage(_folder: string, entry: Dirent): boolean {
+function isImage(entry: Dirent): boolean {
   return !entry.isDirectory() && extensions.has(extname(entry.name).toLowerCase());
 }
 
@@ -145,19 +144,18 @@ interface Examined {
 /** Reads the headers of the files: of all, or (verify: 'nothing') of the first readable one, taken to stand for the others. */
 async function examine(files: readonly ListedFile[], { verify, strict }: ImageFolderOptions): Promise<Examined> {
   const headers: (ImageHeader | SkippedImage)[] = [];
-  let next = 0;
-  const look = async () => {
-    while (next < files.length) {
-      const index = next++;
-      const path = files[index]!.path;
-      headers[index] = await readImageHeader(path).catch((cause) => ({ file: path, reason: reason(cause) }));
-      if (strict && 'reason' in headers[index]) throw strictFault(headers[index]);
-      if (verify === 'nothing' && 'width' in headers[index]) return;
-    }
+  const look = async (index: number) => {
+    const { path } = files[index]!;
+    headers[index] = await readImageHeader(path).catch((cause) => ({ file: path, reason: reason(cause) }));
   };
-  await Promise.all(Array.from({ length: verify === 'nothing' ? 1 : concurrency }, look));
-  const sample = headers.at(-1);
+  if (verify === 'nothing') {
+    while (headers.length < files.length && !headers.some((header) => 'width' in header)) await look(headers.length);
+  } else {
+    await eachConcurrently(files.length, look);
+  }
   const skipped = headers.filter((header) => 'reason' in header);
+  if (strict && skipped.length > 0) throw strictFault(skipped[0]!);
+  const sample = headers.at(-1);
   const kept = files.flatMap((file, index) => {
     const header = headers[index] ?? sample;
     return header !== undefined && 'width' in header ? [{ file, header }] : [];

@@ -41,7 +41,8 @@ export function startPrefetchPool(source: PixelSource, threads: number): BatchAs
   }
 
   const workers = Array.from({ length: threads }, () => {
-    const worker = new Worker(entry, { workerData: source });
+    // The process's flags are not passed on: some (--input-type) would keep the thread from starting.
+    const worker = new Worker(entry, { workerData: source, execArgv: [] });
     worker.unref();
     worker.on('message', (answer: Answer) => {
       const place = waiting.get(answer.job);

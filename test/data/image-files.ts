@@ -29,16 +29,22 @@ export function writeFiles(folder: string, files: { readonly [path: string]: Uin
   return folder;
 }
 
-/** A PNG file without structure, so that it is long. */
-export function noiseFile(side: number): Promise<Buffer> {
+/** An image file without structure, so that it is long. */
+export function noiseFile(
+  side: number,
+  format: 'png' | 'jpeg' | 'webp' | 'gif' | 'avif' | 'tiff' = 'png',
+): Promise<Buffer> {
   const pixels = Uint8Array.from({ length: side * side * 3 }, (_, i) => (i * i * 31 + i * 7) % 251);
   return sharp(pixels, { raw: { width: side, height: side, channels: 3 } })
-    .png()
+    .toFormat(format)
     .toBuffer();
 }
 
-/** A PNG file whose header is whole and whose pixels are cut short. */
-export async function cutFile(side: number): Promise<Uint8Array> {
-  const bytes = await noiseFile(side);
+/** An image file whose header is whole and whose pixels are cut short. */
+export async function cutFile(
+  side: number,
+  format: 'png' | 'jpeg' | 'webp' | 'gif' | 'avif' = 'png',
+): Promise<Uint8Array> {
+  const bytes = await noiseFile(side, format);
   return bytes.subarray(0, Math.floor(bytes.length / 2));
 }

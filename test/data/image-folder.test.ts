@@ -146,11 +146,20 @@ describe('files that are no images', () => {
     expect(faults['text.png']).toMatch(/does not start like/);
   });
 
+  it('are met at reading when nothing is verified', async () => {
+    const source = writeFiles(newFolder(), { '1.png': 'text', '2.png': await imageFile(), '3.png': 'text' });
+    const set = await openDataset({ source, verify: 'nothing', ...all });
+    expect([set.count, set.skipped.length]).toEqual([2, 1]);
+    const outcome = await readPixels(set.source, { wanted: Uint32Array.of(1), out: new Uint8Array(48) });
+    expect([...outcome.used]).toEqual([0]);
+    expect(outcome.skipped.map(({ file }) => file)).toEqual([join(source, '3.png')]);
+  });
+
   it('end the opening when it is strict', async () => {
     const source = await hostileFolder();
     const error = await openDataset({ source, strict: true }).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(DataError);
-    expect(String(error)).toMatch(/a\/\S+` to be a readable image; got .* Try to remove or replace the file/);
+    expect(String(error)).toMatch(/a\/dangling\.png` to be a readable image; got .* Try to remove or replace the file/);
   });
 
   it.skipIf(process.platform === 'win32')('do not block when they are pipes', async () => {
@@ -204,6 +213,16 @@ describe('an image whose pixels are cut short', () => {
       expect([out[0], out[3 * 64 * 64], out[2 * 3 * 64 * 64]]).toEqual([4, 1, 4]);
       expect(new Set(outcome.skipped.map(({ file }) => file.slice(-5)))).toEqual(new Set(['2.png', '3.png']));
     }
+  });
+
+  it.each(['png', 'jpeg', 'webp', 'gif', 'avif'] as const)('is noticed in %s', async (format) => {
+    const source = writeFiles(newFolder(), {
+      [`1.${format}`]: await cutFile(64, format),
+      '2.png': await imageFile({ width: 64, height: 64 }),
+    });
+    const set = await openDataset({ source, verify: 'pixels', ...all });
+    expect(set.skipped.map(({ file }) => file)).toEqual([`${source}/1.${format}`]);
+    expect(set.count).toBe(1);
   });
 
   it('ends the reading when it is strict', async () => {

@@ -8,6 +8,8 @@ const everyRow = (count: number) => Uint32Array.from({ length: count }, (_, row)
 const countsOf = (labels: Int32Array, classes: number) =>
   Array.from({ length: classes }, (_, label) => labels.filter((value) => value === label).length);
 
+const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
 describe('fashion', () => {
   it.each([
     ['train', 10_000, 1000],
@@ -17,6 +19,13 @@ describe('fashion', () => {
     expect(set).toMatchObject({ name: 'fashion', count, channels: 1, height: 28, width: 28 });
     expect(set.classes?.[9]).toBe('ankle boot');
     expect(countsOf(set.labels, 10)).toEqual(Array(10).fill(perClass));
+  });
+
+  it('never changes', async () => {
+    const set = await openDataset({ source: 'fashion', split: 'test' });
+    expect(hash(await readImages(set, everyRow(2000)))).toMatchInlineSnapshot(
+      `"96315b1732ab731e68b8def3c284f34b605f7deb7a61e683c7d786265c827c83"`,
+    );
   });
 
   it('keeps the size it was stored with', async () => {
@@ -40,6 +49,7 @@ describe('portraits', () => {
         .digest('hex'),
     );
     expect(new Set(hashes).size).toBe(997);
+    expect(hash(pixels)).toMatchInlineSnapshot(`"a8438f50fa6a85bc7b63b33bda1cda790defc2e8d4a84a02c6e1238c76616d5e"`);
     // Drawings on white: most corners are.
     const corners = hashes.filter((_, row) => pixels[row * 12_288] === 255).length;
     expect(corners).toBeGreaterThan(900);
