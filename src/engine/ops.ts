@@ -23,11 +23,15 @@ export {
 } from './primitives/comparison.ts';
 export { constant, constantTensor } from './primitives/constant.ts';
 export { rematerialise, stopGradient } from './primitives/control.ts';
+export { type Conv2dOptions, conv2d } from './primitives/convolution.ts';
+export type { Padding, Pair } from './primitives/convolution-geometry.ts';
 export { gather, gatherAlong, scatterAdd, scatterAlong } from './primitives/indexing.ts';
 export { type MatmulOptions, matmul } from './primitives/matmul.ts';
 export { type AffineOptions, groupNorm, layerNorm, rmsNorm } from './primitives/normalization.ts';
 export { oneHot } from './primitives/one-hot.ts';
+export { averagePool2d, maxPool2d, type PoolingOptions } from './primitives/pooling.ts';
 export { logSumExp, type ReduceOptions, reduceMax, reduceMean, reduceSum } from './primitives/reduction.ts';
+export { type ResizeOptions, resizeBilinear, resizeNearest } from './primitives/resize.ts';
 export {
   broadcastTo,
   concat,
@@ -40,4 +44,5 @@ export {
 export { type PadCounts, pad, type SliceRange, slice, sliceAxis, split } from './primitives/slicing.ts';
 export { logSoftmax, softmax } from './primitives/softmax.ts';
 export { topK } from './primitives/top-k.ts';
+export { type ConvTranspose2dOptions, convTranspose2d } from './primitives/transposed-convolution.ts';
 export { abs, cos, erf, exp, log, negate, reciprocal, sign, sin, sqrt, tanh } from './primitives/unary.ts';

@@ -6,15 +6,19 @@ import * as arithmetic from './arithmetic.ts';
 import * as comparison from './comparison.ts';
 import * as constant from './constant.ts';
 import * as control from './control.ts';
+import * as convolution from './convolution.ts';
 import * as indexing from './indexing.ts';
 import * as matmul from './matmul.ts';
 import * as normalization from './normalization.ts';
 import * as oneHot from './one-hot.ts';
+import * as pooling from './pooling.ts';
 import * as reduction from './reduction.ts';
+import * as resize from './resize.ts';
 import * as shape from './shape.ts';
 import * as slicing from './slicing.ts';
 import * as softmax from './softmax.ts';
 import * as topK from './top-k.ts';
+import * as transposedConvolution from './transposed-convolution.ts';
 import * as unary from './unary.ts';
 
 function isPrimitive(value: unknown): value is Primitive {
@@ -27,15 +31,19 @@ export const primitives: readonly Primitive[] = [
   comparison,
   constant,
   control,
+  convolution,
   indexing,
   matmul,
   normalization,
   oneHot,
+  pooling,
   reduction,
+  resize,
   shape,
   slicing,
   softmax,
   topK,
+  transposedConvolution,
   unary,
 ].flatMap((file) => Object.values<unknown>(file).filter(isPrimitive));
 
