@@ -8,8 +8,8 @@ const goldens = JSON.parse(readFileSync(new URL('../../assets/golden/goldens.jso
 const golden = goldens.adm_timestep_embedding_dim8 as Record<'t=0.5' | 't=500', number[]>;
 
 function embed(time: number, options: { readonly timeScale?: number }): Float64Array {
-  const graph = trace((t) => timeEmbedding(t, 8, options), tensorType([1], 'float64'));
-  return interpret(graph, { '': Float64Array.of(time) })[''];
+  const graph = trace(({ t }) => ({ y: timeEmbedding(t, 8, options) }), { t: tensorType([1], 'float64') });
+  return interpret(graph, { t: Float64Array.of(time) }).y;
 }
 
 describe('the time embedding', () => {
@@ -27,6 +27,6 @@ describe('the time embedding', () => {
   });
 
   test('refuses an odd number of features', () => {
-    expect(() => trace((t) => timeEmbedding(t, 7), tensorType([1]))).toThrow(/positive even integer; got 7/);
+    expect(() => trace(({ t }) => timeEmbedding(t, 7), { t: tensorType([1]) })).toThrow(/positive even integer; got 7/);
   });
 });

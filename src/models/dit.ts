@@ -1,0 +1,132 @@
+import { add, constantTensor, reshape, silu, split } from '../engine/ops.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { ConfigError } from '../errors.ts';
+import { type DitBlockParameters, ditBlock, modulatedNorm, xavierLinear } from './layers/dit-block.ts';
+import { type LabelParameters, labelEmbedding } from './layers/label-embedding.ts';
+import { type LinearParameters, linear, zeroStart } from './layers/linear.ts';
+import { fromPatches, gridEmbedding, toPatches } from './layers/patches.ts';
+import { timeEmbedding } from './layers/time-embedding.ts';
+import { checkInputs, type Model, type ModelInputs } from './model.ts';
+import { constantly, normal, type TensorsOf } from './parameters.ts';
+
+export interface DitSize {
+  /** Number of blocks. */
+  readonly depth: number;
+  /** Features of a token. */
+  readonly width: number;
+  readonly heads: number;
+}
+
+/** Sizes of [peebles:23], table 1. A preset is a size with a patch: `DiT-B/4` has patches of 4 x 4. */
+export const ditSizes = {
+  S: { depth: 12, width: 384, heads: 6 },
+  B: { depth: 12, width: 768, heads: 12 },
+  L: { depth: 24, width: 1024, heads: 16 },
+  XL: { depth: 28, width: 1152, heads: 16 },
+} as const satisfies Readonly<Record<string, DitSize>>;
+
+/** Sides of the patches of [peebles:23]. */
+export const ditPatches = [2, 4, 8] as const;
+
+export interface DitOptions extends DitSize {
+  /** [channels, height, width] of one sample. */
+  readonly shape: readonly [number, number, number];
+  /** Side of a square patch; divides height and width. */
+  readonly patch: number;
+  /** Hidden features of the MLP over the width. Default 4. */
+  readonly mlpRatio?: number;
+  /** Classes; `null` for none. */
+  readonly classes: number | null;
+  /** Factor on time before its sinusoidal features. Default 1000. */
+  readonly timeScale?: number;
+  /** Default `DiT-<depth>x<width>/<patch>`. */
+  readonly name?: string;
+}
+
+/** Sinusoidal features of time, as in [peebles:23]. */
+const TIME_FEATURES = 256;
+
+export type DitParameters = {
+  /** [width, channels · patch · patch]: a convolution kernel with its last three axes as one. */
+  readonly patches: LinearParameters;
+  readonly time: readonly [LinearParameters, LinearParameters];
+  readonly label?: LabelParameters;
+  readonly blocks: readonly DitBlockParameters[];
+  /** From the condition to shift and scale of the last norm: [2 width, width]. */
+  readonly modulation: LinearParameters;
+  /** [patch · patch · channels, width]. */
+  readonly output: LinearParameters;
+};
+
+function checkOptions({ shape, patch, width }: DitOptions): void {
+  const where = 'models/dit';
+  if (shape[1] % patch !== 0 || shape[2] % patch !== 0) {
+    const expected = `\`patch\` to divide height and width of [${shape.join(', ')}]`;
+    throw new ConfigError({ expected, got: `${patch}`, where });
+  }
+  if (width % 4 !== 0) throw new ConfigError({ expected: '`width` to be a multiple of 4', got: `${width}`, where });
+}
+
+function ditLayers(options: DitOptions) {
+  const { shape, patch, depth, width, heads, mlpRatio = 4, classes } = options;
+  const timeStart = { weight: normal(0.02), bias: constantly(0) };
+  return {
+    patches: xavierLinear(shape[0] * patch * patch, width),
+    time: [linear(TIME_FEATURES, width, timeStart), linear(width, width, timeStart)],
+    label: classes === null ? null : labelEmbedding(classes, width),
+    blocks: Array.from({ length: depth }, () => ditBlock(width, { heads, mlpRatio })),
+    modulation: linear(width, 2 * width, zeroStart),
+    output: linear(width, patch * patch * shape[0], zeroStart),
+  } as const;
+}
+
+type DitLayers = ReturnType<typeof ditLayers>;
+
+/** SiLU of the sum of the embeddings of time and label, [batch, width]. */
+function condition(
+  layers: DitLayers,
+  parameters: TensorsOf<DitParameters>,
+  { time, labels, timeScale }: Pick<ModelInputs, 'time' | 'labels'> & { readonly timeScale: number },
+): Tensor {
+  const first = layers.time[0].apply(parameters.time[0], timeEmbedding(time, TIME_FEATURES, { timeScale }));
+  const embedded = layers.time[1].apply(parameters.time[1], silu(first));
+  if (layers.label === null || parameters.label === undefined) return silu(embedded);
+  return silu(add(embedded, layers.label.apply(parameters.label, labels)));
+}
+
+/**
+ * Transformer on patches, conditioned on time and label through adaptive layer norms that start as zero, and with an output that
+ * starts as zero. Source: [peebles:23]. Inside, tokens are [tokens, batch, width] (see `tokensFirstAttention`).
+ * @throws ConfigError if the patch does not divide the image, or the heads the width, or the width is no multiple of 4.
+ */
+export function dit(options: DitOptions): Model {
+  checkOptions(options);
+  const { shape, patch, depth, width, classes, timeScale = 1000, name = `DiT-${depth}x${width}/${patch}` } = options;
+  const layers = ditLayers(options);
+  const parameters: DitParameters = {
+    patches: layers.patches.parameters,
+    time: [layers.time[0].parameters, layers.time[1].parameters],
+    ...(layers.label === null ? {} : { label: layers.label.parameters }),
+    blocks: layers.blocks.map((block) => block.parameters),
+    modulation: layers.modulation.parameters,
+    output: layers.output.parameters,
+  };
+  const facts = { name, parameters, predicts: 'velocity', input: { shape }, classes } as const;
+  const [rows, columns] = [shape[1] / patch, shape[2] / patch];
+  return {
+    ...facts,
+    apply(tensors: TensorsOf<DitParameters>, inputs) {
+      checkInputs(facts, inputs);
+      const { x, time, labels } = inputs;
+      const c = condition(layers, tensors, { time, labels, timeScale });
+      const positions = constantTensor(gridEmbedding(rows, columns, width), [rows * columns, 1, width], x.dtype);
+      let h = add(layers.patches.apply(tensors.patches, toPatches(x, patch)), positions); // [tokens, batch, width]
+      for (const [i, block] of layers.blocks.entries()) {
+        h = block.apply(tensors.blocks[i], { x: h, condition: c });
+      }
+      const [shift, scale] = split(layers.modulation.apply(tensors.modulation, c), 2, 1);
+      const result = layers.output.apply(tensors.output, modulatedNorm(h, { shift, scale }));
+      return fromPatches(reshape(result, [rows * columns, -1, patch * patch * shape[0]]), patch, shape);
+    },
+  };
+}
