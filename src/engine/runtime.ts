@@ -77,6 +77,14 @@ export interface Session {
   release(): void;
 }
 
+export interface AllocateOptions {
+  /**
+   * `host` asks for host memory even where kernels run on another device: for batches that the host fills while a run is in
+   * progress, and for results. Default `device`.
+   */
+  readonly residence?: 'device' | 'host';
+}
+
 export interface Runtime {
   readonly provider: Provider;
   /** Version of ONNX Runtime. */
@@ -84,7 +92,7 @@ export interface Runtime {
   readonly threads: number | null;
   createSession(model: OnnxModel, options?: SessionOptions): Promise<Session>;
   /** Zero-filled. */
-  allocate(spec: TensorSpec): DeviceTensor;
+  allocate(spec: TensorSpec, options?: AllocateOptions): DeviceTensor;
   /** Releases everything that this runtime made and that is not yet released. */
   release(): void;
 }

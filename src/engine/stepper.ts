@@ -293,8 +293,9 @@ function releaseProgram({ session, bindings, batches, results }: Program): void 
   for (const tensor of Object.values(results)) tensor.release();
 }
 
+/** Batches and results: the host fills and reads them. */
 function allocateAll(runtime: Runtime, specs: readonly TensorSpec[]): Record<string, DeviceTensor> {
-  return Object.fromEntries(specs.map((spec) => [spec.name, runtime.allocate(spec)]));
+  return Object.fromEntries(specs.map((spec) => [spec.name, runtime.allocate(spec, { residence: 'host' })]));
 }
 
 function record<V>(names: readonly string[], entry: (name: string) => readonly [string, V]): Record<string, V> {

@@ -1,9 +1,12 @@
 /** Binds tensors to the inputs and outputs of a session. */
+import koffi from 'koffi';
 import { ShapeError } from '../../errors.ts';
 import type { Binding, DeviceTensor, OnnxModel, TensorSpec } from '../runtime.ts';
 import { describeSpec } from '../tensor-spec.ts';
 import { type NativeContext, ownNative } from './context.ts';
+import type { NativeCall } from './executor.ts';
 import { type NativeObject, nativeObject } from './native-object.ts';
+import { cString } from './ort-api.ts';
 
 type Tensors = Readonly<Record<string, DeviceTensor>>;
 
@@ -14,6 +17,13 @@ export interface BindingParts {
   readonly outputs: Tensors;
 }
 
+/** The native side of a binding. */
+export interface BoundTensors {
+  readonly value: NativeObject;
+  /** Calls to make before each run: they copy inputs in host memory to the device, which binding does once only. */
+  readonly refresh: readonly NativeCall[];
+}
+
 /**
  * A binding of every input and output; it keeps the tensors' memory until it is released itself.
  * @throws ShapeError if a name is missing or unknown, a spec differs, or an output is also an input or bound twice.
@@ -21,27 +31,33 @@ export interface BindingParts {
 export function bindTensors(
   context: NativeContext,
   { session, model, inputs, outputs }: BindingParts,
-): { readonly binding: Binding; readonly value: NativeObject } {
+): { readonly binding: Binding; readonly bound: BoundTensors } {
   const { api, ledger } = context;
   const inputValues = valuesFor(context, model.inputs, inputs);
   const outputValues = valuesFor(context, model.outputs, outputs);
   checkDistinct(inputs, outputs);
 
+  const names = new Map([...inputValues.keys()].map((name) => [name, cString(name)]));
   const pointer = api.create('CreateIoBinding', session.pointer);
   const value = nativeObject(pointer, {
     destroy: (binding) => api.release('ReleaseIoBinding', binding),
     uses: [session, ...inputValues.values(), ...outputValues.values()],
+    memory: [...names.values()],
     ledger,
   });
-  const destroy = value.retain();
+  const done = value.retain();
   try {
-    for (const [name, input] of inputValues) api.call('BindInput', pointer, name, input.pointer);
+    for (const [name, input] of inputValues) api.call('BindInput', pointer, names.get(name)!, input.pointer);
     for (const [name, output] of outputValues) api.call('BindOutput', pointer, name, output.pointer);
+    const onHost = context.device === null ? [] : [...inputValues].filter(([name]) => inputs[name]!.view !== null);
+    const refresh = onHost.map(([name, input]) =>
+      api.prepare('BindInput', pointer, koffi.address(names.get(name)), input.pointer),
+    );
     const binding: Binding = { release: () => release() };
     const release = ownNative(context, { owner: binding, native: value });
-    return { binding, value };
+    return { binding, bound: { value, refresh } };
   } finally {
-    destroy();
+    done();
   }
 }
 

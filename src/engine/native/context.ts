@@ -1,6 +1,7 @@
 /** What the parts of one native runtime share. */
 import { RuntimeError } from '../../errors.ts';
 import type { DeviceTensor, RuntimeOptions } from '../runtime.ts';
+import type { DeviceMemory } from './device-memory.ts';
 import type { Executor } from './executor.ts';
 import { type Ledger, type NativeObject, type Release, releaseWithOwner } from './native-object.ts';
 import type { OrtApi } from './ort-api.ts';
@@ -14,6 +15,8 @@ export interface NativeContext {
   readonly environment: NativeObject;
   /** Describes host memory to ONNX Runtime. */
   readonly hostMemory: NativeObject;
+  /** Memory of the provider's device; `null` where kernels run in host memory. */
+  readonly device: DeviceMemory | null;
   readonly ledger: Ledger;
   /** The native value behind each tensor. */
   readonly values: WeakMap<DeviceTensor, NativeObject>;

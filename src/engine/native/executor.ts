@@ -25,6 +25,8 @@ export interface Executor {
   call(call: NativeCall): Promise<Pointer | null>;
   /** Whether the thread computes denormal results as zero. */
   flushesDenormals(): Promise<boolean>;
+  /** Whether calls are waiting or in progress. */
+  isBusy(): boolean;
   /** Ends the thread after the calls already made. */
   stop(): void;
 }
@@ -103,6 +105,7 @@ export function startExecutor(): Executor {
   return {
     call: async (call) => (await ask(call)).result,
     flushesDenormals: async () => (await ask(null)).flushes,
+    isBusy: () => waiting.size > 0,
     stop: () => worker.postMessage(null),
   };
 }

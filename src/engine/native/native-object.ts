@@ -24,7 +24,7 @@ export interface NativeObjectOptions {
   /** Native objects that this one refers to; they outlive it. */
   readonly uses?: readonly NativeObject[];
   /** Memory that the native object points into; kept from garbage collection as long as it lives. */
-  readonly memory?: ArrayBuffer;
+  readonly memory?: ArrayBufferLike | readonly Uint8Array[];
   readonly ledger: Ledger;
 }
 

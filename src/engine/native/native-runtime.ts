@@ -1,14 +1,15 @@
 /** The Node runtime: ONNX Runtime's C API behind the `Runtime` interface. */
-import { RuntimeError } from '../../errors.ts';
+import { ConfigError } from '../../errors.ts';
 import type { Runtime, RuntimeOptions } from '../runtime.ts';
 import { type NativeContext, ownNative, releasedError } from './context.ts';
 import { flushDenormals } from './denormals.ts';
+import { openDeviceMemory } from './device-memory.ts';
 import { startExecutor } from './executor.ts';
 import { ortVersion } from './library.ts';
 import { type Ledger, nativeObject } from './native-object.ts';
 import { openOrtApi } from './ort-api.ts';
 import { createNativeSession } from './session.ts';
-import { hostTensor } from './tensor.ts';
+import { deviceTensor, hostTensor } from './tensor.ts';
 
 /** `OrtLoggingLevel`: failures arrive as errors, so nothing is printed besides. */
 const fatalOnly = 4;
@@ -24,10 +25,23 @@ export interface NativeRuntime extends Runtime {
 
 /**
  * ONNX Runtime in this process. Defaults: provider cpu, threads left to ONNX Runtime, no spinning.
- * @throws RuntimeError if the library is missing or of another version, or the provider does not start.
+ * @throws ConfigError for a thread count that is not a positive integer; RuntimeError if the library is missing or of another version, or the provider does not start.
  */
 export async function openNativeRuntime(options: RuntimeOptions = {}): Promise<NativeRuntime> {
-  const context = await openContext(options);
+  const context = createContext(options);
+  const held = [context.environment.retain(), context.hostMemory.retain()];
+  try {
+    const { executor } = context;
+    const { provider } = context.options;
+    const flushing = { ...context, flushesDenormals: await flushDenormals(executor) };
+    const device = provider === 'cpu' ? null : await openDeviceMemory(flushing, provider);
+    return runtimeOver({ ...flushing, device });
+  } finally {
+    for (const release of held) release();
+  }
+}
+
+function runtimeOver(context: NativeContext): NativeRuntime {
   const { provider, threads } = context.options;
   let released = false;
   const checkOpen = (where: string) => {
@@ -45,9 +59,12 @@ export async function openNativeRuntime(options: RuntimeOptions = {}): Promise<N
       checkOpen('createSession');
       return session;
     },
-    allocate(spec) {
+    allocate(spec, { residence = 'device' } = {}) {
       checkOpen('allocate');
-      return hostTensor(context, spec);
+      const { device } = context;
+      return residence === 'device' && device?.holds(spec.dtype)
+        ? deviceTensor(context, device, spec)
+        : hostTensor(context, spec);
     },
     release() {
       released = true;
@@ -59,13 +76,10 @@ export async function openNativeRuntime(options: RuntimeOptions = {}): Promise<N
   return runtime;
 }
 
-async function openContext({
-  provider = 'cpu',
-  threads = null,
-  spinning = false,
-}: RuntimeOptions): Promise<NativeContext> {
+/** What every runtime has; the thread is not asked anything yet, and there is no device. */
+function createContext({ provider = 'cpu', threads = null, spinning = false }: RuntimeOptions): NativeContext {
   if (threads !== null && !(Number.isInteger(threads) && threads > 0)) {
-    throw new RuntimeError({ expected: '`threads` to be a positive integer or null', got: String(threads) });
+    throw new ConfigError({ expected: '`threads` to be a positive integer or null', got: String(threads) });
   }
   const api = openOrtApi();
   const ledger: Ledger = { live: 0 };
@@ -85,11 +99,12 @@ async function openContext({
   return {
     api,
     executor,
-    flushesDenormals: await flushDenormals(executor),
+    flushesDenormals: false,
     options: { provider, threads, spinning },
     environment,
     hostMemory,
     ledger,
+    device: null,
     values: new WeakMap(),
     open: new Set(),
   };

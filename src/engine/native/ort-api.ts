@@ -58,7 +58,8 @@ const statusFunctions = {
   CreateAllocator: [131, 'pointer', 'pointer', 'pointer'],
   RunWithBinding: [133, 'pointer', 'pointer', 'pointer'],
   CreateIoBinding: [134, 'pointer', 'pointer'],
-  BindInput: [136, 'pointer', 'string', 'pointer'],
+  // Its name as a pointer to characters, so that another thread can make the call.
+  BindInput: [136, 'pointer', 'pointer', 'pointer'],
   BindOutput: [137, 'pointer', 'string', 'pointer'],
   SynchronizeBoundInputs: [202, 'pointer'],
   SynchronizeBoundOutputs: [203, 'pointer'],
@@ -86,7 +87,7 @@ const errorMessageSlot = 2;
 
 type StatusFunction = keyof typeof statusFunctions;
 /** Functions that take long enough for a thread of their own. */
-type LongFunction = 'CreateSessionFromArray' | 'RunWithBinding';
+type LongFunction = 'BindInput' | 'CreateSessionFromArray' | 'RunWithBinding';
 export type ReleaseFunction = keyof typeof releaseFunctions;
 
 type Arguments<T extends readonly unknown[]> = T extends readonly [number, ...infer P extends readonly ParameterType[]]
@@ -150,6 +151,11 @@ export function openOrtApi(): OrtApi {
     check,
     release: (name, pointer) => release[name](pointer),
   };
+}
+
+/** A string as C wants it. */
+export function cString(text: string): Uint8Array {
+  return new TextEncoder().encode(`${text}\0`);
 }
 
 function nativeTypesOf(parameters: readonly ParameterType[]): string[] {

@@ -2,7 +2,7 @@
 import koffi from 'koffi';
 import { RuntimeError } from '../../errors.ts';
 import type { Binding, OnnxModel, Session, SessionOptions } from '../runtime.ts';
-import { bindTensors } from './binding.ts';
+import { type BoundTensors, bindTensors } from './binding.ts';
 import { type NativeContext, ownNative, releasedError } from './context.ts';
 import type { Pointer } from './executor.ts';
 import { type NativeObject, nativeObject } from './native-object.ts';
@@ -25,8 +25,12 @@ export async function createNativeSession(
   return sessionOver(context, native, model, options.profilePrefix ?? null);
 }
 
-/** A native session, with one user: the caller releases it. */
-async function compile(context: NativeContext, bytes: Uint8Array, options: SessionOptions): Promise<NativeObject> {
+/** A native session without users yet. @throws RuntimeError if ONNX Runtime refuses the model. */
+export async function compile(
+  context: NativeContext,
+  bytes: Uint8Array,
+  options: SessionOptions,
+): Promise<NativeObject> {
   const { api, environment, executor, ledger } = context;
   // Kept from destruction while another thread compiles.
   const done = environment.retain();
@@ -87,7 +91,7 @@ function sessionOver(
     uses: [native],
     ledger,
   });
-  const bindings = new WeakMap<Binding, NativeObject>();
+  const bindings = new WeakMap<Binding, BoundTensors>();
   let state: 'idle' | 'running' | 'released' = 'idle';
   let profiling = profilePrefix !== null;
   const checkOpen = (where: string) => {
@@ -99,8 +103,8 @@ function sessionOver(
     outputs: model.outputs,
     bind(inputs, outputs) {
       checkOpen('bind');
-      const { binding, value } = bindTensors(context, { session: native, model, inputs, outputs });
-      bindings.set(binding, value);
+      const { binding, bound } = bindTensors(context, { session: native, model, inputs, outputs });
+      bindings.set(binding, bound);
       return binding;
     },
     async run(binding, { signal } = {}) {
@@ -139,7 +143,7 @@ function sessionOver(
 interface BoundRun {
   readonly session: NativeObject;
   readonly runOptions: NativeObject;
-  readonly binding: NativeObject;
+  readonly binding: BoundTensors;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -147,11 +151,12 @@ async function runBound(
   { api, executor }: NativeContext,
   { session, runOptions, binding, signal }: BoundRun,
 ): Promise<void> {
-  const releases = [binding.retain(), runOptions.retain()];
+  const releases = [binding.value.retain(), runOptions.retain()];
   const terminate = () => api.call('RunOptionsSetTerminate', runOptions.pointer);
   signal?.addEventListener('abort', terminate);
   try {
-    const call = api.prepare('RunWithBinding', session.pointer, runOptions.pointer, binding.pointer);
+    for (const refresh of binding.refresh) api.check(await executor.call(refresh));
+    const call = api.prepare('RunWithBinding', session.pointer, runOptions.pointer, binding.value.pointer);
     api.check(await executor.call(call));
     signal?.throwIfAborted();
   } catch (error) {

@@ -1,9 +1,11 @@
-/** Tensors in host memory, shared in place between JavaScript and ONNX Runtime. */
+/** Tensors in host memory, shared in place between JavaScript and ONNX Runtime, and in the memory of a device. */
 import koffi from 'koffi';
-import { dtypeFacts, elementCount, type HostArray, hostArray } from '../dtype.ts';
+import { dtypeFacts, type HostArray, hostArray } from '../dtype.ts';
 import type { DeviceTensor, TensorSpec } from '../runtime.ts';
+import { elementCount } from '../shape.ts';
 import { checkElements } from '../tensor-spec.ts';
 import { type NativeContext, ownNative, releasedError } from './context.ts';
+import type { DeviceMemory } from './device-memory.ts';
 import { type NativeObject, nativeObject } from './native-object.ts';
 
 /** Cache line and AVX-512 vector, in bytes: as ONNX Runtime aligns its own allocations. */
@@ -12,28 +14,76 @@ const alignment = 64;
 /** Zero-filled tensor in host memory. Its memory belongs to the garbage collector, so that a stale view is harmless. */
 export function hostTensor(context: NativeContext, spec: TensorSpec): DeviceTensor {
   const view = alignedArray(spec);
-  const native = hostValue(context, spec, view);
+  return tensorOver(context, spec, {
+    native: hostValue(context, spec, view),
+    view,
+    read: () => view.slice(),
+    write: (values) => copyElements(view, values),
+  });
+}
+
+/** Zero-filled tensor in the memory of a device. Reading and writing wait for the device, and throw during a run. */
+export function deviceTensor(context: NativeContext, device: DeviceMemory, spec: TensorSpec): DeviceTensor {
+  const native = device.allocate(spec);
+  const transfer = (host: HostArray, direction: 'upload' | 'download') => {
+    const value = hostValue(context, spec, host);
+    const release = value.retain();
+    try {
+      if (direction === 'upload') device.copy(spec, value, native);
+      else device.copy(spec, native, value);
+    } finally {
+      release();
+    }
+  };
+  const tensor = tensorOver(context, spec, {
+    native,
+    view: null,
+    read() {
+      const host = alignedArray(spec);
+      transfer(host, 'download');
+      return host.slice();
+    },
+    write: (values) => transfer(values, 'upload'),
+  });
+  tensor.write(hostArray(spec.dtype, elementCount(spec.shape)));
+  return tensor;
+}
+
+/** What differs between tensors by where they live. */
+interface Residence {
+  readonly native: NativeObject;
+  readonly view: HostArray | null;
+  read(): HostArray;
+  /** Of values that are checked. */
+  write(values: HostArray): void;
+}
+
+function tensorOver(context: NativeContext, spec: TensorSpec, { native, view, read, write }: Residence): DeviceTensor {
   let released = false;
-  const elements = () => {
+  const checkOpen = () => {
     if (released) throw releasedError(`tensor \`${spec.name}\``, 'tensor');
-    return view;
   };
   const tensor: DeviceTensor = {
     spec,
     get view() {
-      return elements();
+      checkOpen();
+      return view;
     },
-    read: () => elements().slice(),
+    read() {
+      checkOpen();
+      return read();
+    },
     write(values) {
+      checkOpen();
       checkElements(spec, values, 'engine/native/write');
-      copyElements(elements(), values);
+      write(values);
     },
     release: () => release(),
   };
-  context.values.set(tensor, native);
   const end = () => {
     released = true;
   };
+  context.values.set(tensor, native);
   const release = ownNative(context, { owner: tensor, native, end });
   return tensor;
 }
@@ -50,8 +100,7 @@ export function hostValue(context: NativeContext, spec: TensorSpec, view: HostAr
     spec.shape.length,
     dtypeFacts[spec.dtype].onnxCode,
   );
-  // Host arrays are never made over shared memory here.
-  const memory = view.buffer as ArrayBuffer;
+  const memory = view.buffer;
   return nativeObject(pointer, { destroy: (value) => api.release('ReleaseValue', value), ledger, memory });
 }
 

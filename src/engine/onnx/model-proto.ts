@@ -3,8 +3,9 @@
  * and whether its shapes agree, is the caller's matter.
  */
 import { ShapeError } from '../../errors.ts';
-import { type DType, dtypeFacts, elementCount, type HostArray, isHostArrayOf } from '../dtype.ts';
+import { type DType, dtypeFacts, type HostArray, isHostArrayOf } from '../dtype.ts';
 import type { OnnxModel, TensorSpec } from '../runtime.ts';
+import { elementCount, formatShape } from '../shape.ts';
 import {
   bytesField,
   encodeMessage,
@@ -54,12 +55,17 @@ export interface OnnxNode {
   readonly attributes: readonly OnnxAttribute[];
 }
 
+/** Type of a graph's input or output; shape `null` leaves the rank open. */
+export interface OnnxValueInfo extends Omit<TensorSpec, 'shape'> {
+  readonly shape: readonly number[] | null;
+}
+
 /** A graph: nodes in topological order. */
-export interface OnnxGraph {
+export interface OnnxGraph<V extends OnnxValueInfo = TensorSpec> {
   readonly name: string;
   readonly nodes: readonly OnnxNode[];
-  readonly inputs: readonly TensorSpec[];
-  readonly outputs: readonly TensorSpec[];
+  readonly inputs: readonly V[];
+  readonly outputs: readonly V[];
   readonly initializers: readonly OnnxInitializer[];
 }
 
@@ -77,7 +83,10 @@ const attributeType = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats
  * Serialised `ModelProto` of a graph; ONNX Runtime's `com.microsoft` domain, version 1, is always imported.
  * @throws ShapeError if a constant's data do not fill its shape or are of another dtype.
  */
-export function encodeModel(graph: OnnxGraph, { opset = 21, irVersion = 10 }: ModelOptions = {}): Uint8Array {
+export function encodeModel(
+  graph: OnnxGraph<OnnxValueInfo>,
+  { opset = 21, irVersion = 10 }: ModelOptions = {},
+): Uint8Array {
   return encodeMessage([
     varintField(1, irVersion),
     stringField(2, 'flowloom'),
@@ -95,7 +104,7 @@ export function toOnnxModel(graph: OnnxGraph, options: ModelOptions = {}): OnnxM
   return { bytes: encodeModel(graph, options), inputs: graph.inputs, outputs: graph.outputs };
 }
 
-function graphFields(graph: OnnxGraph): Fields[] {
+function graphFields(graph: OnnxGraph<OnnxValueInfo>): Fields[] {
   return [
     ...graph.nodes.map((node) => messageField(1, nodeFields(node))),
     stringField(2, graph.name),
@@ -135,7 +144,7 @@ function attributeFields(attribute: OnnxAttribute): Fields[] {
 function tensorFields({ dtype, shape, data }: OnnxTensor, name: string): Fields[] {
   if (!isHostArrayOf(dtype, data) || data.length !== elementCount(shape)) {
     throw new ShapeError({
-      expected: `constant \`${name}\` to be ${dtype} [${shape.join(', ')}]`,
+      expected: `constant \`${name}\` to be ${dtype} ${formatShape(shape)}`,
       got: `${data.constructor.name} of length ${data.length}`,
       where: 'engine/onnx/encodeModel',
     });
@@ -149,8 +158,14 @@ function tensorFields({ dtype, shape, data }: OnnxTensor, name: string): Fields[
   ];
 }
 
-function valueInfoFields({ name, dtype, shape }: TensorSpec): Fields[] {
-  const dimensions = shape.map((size) => messageField(1, [varintField(1, size)]));
-  const tensorType = [varintField(1, dtypeFacts[dtype].onnxCode), messageField(2, dimensions)];
+function valueInfoFields({ name, dtype, shape }: OnnxValueInfo): Fields[] {
+  const tensorType = [varintField(1, dtypeFacts[dtype].onnxCode)];
+  if (shape !== null)
+    tensorType.push(
+      messageField(
+        2,
+        shape.map((size) => messageField(1, [varintField(1, size)])),
+      ),
+    );
   return [stringField(1, name), messageField(2, [messageField(1, tensorType)])];
 }

@@ -68,6 +68,13 @@ describe('encodeModel, read by an independent parser', () => {
     expect(toOnnxModel({ ...empty, inputs, outputs })).toMatchObject({ inputs, outputs });
   });
 
+  test('leaves out the shape of a value whose rank is open', () => {
+    const open = { name: 'any', dtype: 'float32', shape: null } as const;
+    const { graph } = fromBinary(ModelProtoSchema, encodeModel({ ...empty, inputs: [open], outputs: [] }));
+    const type = graph!.input[0]!.type!.value;
+    expect(type.case === 'tensorType' && type.value.shape === undefined).toBe(true);
+  });
+
   test.each(Object.keys(dtypeFacts) as DType[])('writes %s constants as their little-endian bytes', (dtype) => {
     const memory = new Uint8Array(64).map((_, index) => index + 1).buffer;
     // An offset into a larger buffer: only the array's own part belongs to the constant.
