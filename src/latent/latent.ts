@@ -1,0 +1,10 @@
+/** What a latent space is to the rest of flowloom. */
+export interface Latent {
+  readonly kind: string;
+  /** Shape of one sample's latents: [channels, height, width]. */
+  readonly shape: readonly number[];
+  /** uint8 [batch, channels, height, width] to float32 [batch, ...shape]. */
+  encode(pixels: Uint8Array): Promise<Float32Array>;
+  /** float32 [batch, ...shape] to uint8 [batch, channels, height, width]. */
+  decode(latents: Float32Array): Promise<Uint8Array>;
+}

@@ -1,0 +1,100 @@
+/** Training data on the way to a step: loader -> latents -> coupling -> times, labels and noise as the step's inputs. */
+import type { Coupling } from '../coupling/coupling.ts';
+import type { Batch, VectorBatch } from '../data/batch.ts';
+import type { Loader } from '../data/loader.ts';
+import type { HostArrays } from '../engine/stepper.ts';
+import type { Latent } from '../latent/latent.ts';
+import { normalsFromSeeds } from '../numerics/normal.ts';
+import { stream } from '../numerics/stream.ts';
+import type { TimeSampling } from '../path/time-sampling.ts';
+
+/** Latents of a batch of data. */
+export interface LatentBatch {
+  /** float32 [batch, ...dims]. */
+  readonly target: Float32Array;
+  readonly labels: Int32Array;
+  readonly indices: Uint32Array;
+  readonly flipped: Uint8Array;
+}
+
+/** Batches without end, each determined by the number of images before it. */
+export interface LatentBatches {
+  next(): Promise<LatentBatch>;
+  /** Image files that could not be read and were replaced, by path. */
+  readonly skipped: number;
+  close(): Promise<void>;
+}
+
+/** Batches of images as latents. */
+export function imageBatches(loader: Loader<Batch>, latent: Latent): LatentBatches {
+  return {
+    async next() {
+      const { pixels, labels, indices, flipped } = await loader.next();
+      return { target: await latent.encode(pixels), labels, indices, flipped };
+    },
+    get skipped() {
+      return loader.skipped.size;
+    },
+    close: () => loader.close(),
+  };
+}
+
+/** Batches of vectors, which are their own latents. */
+export function vectorBatches(loader: Loader<VectorBatch>): LatentBatches {
+  return {
+    async next() {
+      const { vectors, labels, indices, flipped } = await loader.next();
+      return { target: vectors, labels, indices, flipped };
+    },
+    skipped: 0,
+    close: () => loader.close(),
+  };
+}
+
+export interface PreparationParts {
+  readonly coupling: Coupling;
+  readonly time: TimeSampling;
+  /** Number of classes; `null` for a model without labels. */
+  readonly classes: number | null;
+  /** Probability of replacing a label by the null class. */
+  readonly labelDropout: number;
+  /** Whether the path takes jitter. */
+  readonly jitter: boolean;
+  readonly seed: number;
+}
+
+/** Inputs of one step, and how to make the pairing's change to the coupling's state permanent. */
+export interface PreparedBatch {
+  readonly inputs: HostArrays;
+  readonly commit: () => void;
+}
+
+/**
+ * Inputs of the step that starts at `imagesSeen`: all randomness is a function of the seed and that number.
+ * Labels are dropped for classifier-free guidance as in [ho:22], algorithm 1.
+ */
+export async function prepareBatch(
+  batch: LatentBatch,
+  imagesSeen: number,
+  parts: PreparationParts,
+): Promise<PreparedBatch> {
+  const { coupling, time, classes, labelDropout, jitter, seed } = parts;
+  const pairing = await coupling.pair(batch, { seed, imagesSeen });
+  const times = stream(seed, 'training-time', imagesSeen);
+  const dropping = stream(seed, 'label-dropout', imagesSeen);
+  const inputs: Record<string, Float32Array | Int32Array> = {
+    source: pairing.source,
+    target: batch.target,
+    time: Float32Array.from(batch.labels, () => time(times)),
+  };
+  if (classes !== null)
+    inputs.labels = batch.labels.map((label) => (dropping.uniform() < labelDropout ? classes : label));
+  if (jitter) {
+    const words = stream(seed, 'path-jitter', imagesSeen);
+    inputs.jitter = normalsFromSeeds(
+      Uint32Array.from(batch.labels, () => words.uint32()),
+      batch.target.length / batch.labels.length,
+    );
+  }
+  return { inputs, commit: pairing.commit ?? (() => {}) };
+}

@@ -1,0 +1,139 @@
+/** Runs a trainer to its end: steps with the next batch prepared meanwhile, validation, checkpoints, an orderly stop. */
+import type { LatentBatches, PreparedBatch } from './batches.ts';
+import type { StepResult, Trainer } from './trainer.ts';
+import { type ValidationResult, type ValidationSet, validationLoss } from './validation.ts';
+
+export interface StepEvent extends StepResult {
+  readonly kind: 'step';
+  /** Images of the whole run. */
+  readonly images: number;
+  /** Over the last steps. */
+  readonly imagesPerSecond: number;
+  readonly secondsLeft: number;
+  /** Share of the time since the last step event in which the engine waited for the host. */
+  readonly hostShare: number;
+}
+
+export interface ValidationEvent extends ValidationResult {
+  readonly kind: 'validation';
+  readonly imagesSeen: number;
+}
+
+export interface CheckpointEvent {
+  readonly kind: 'checkpoint';
+  readonly imagesSeen: number;
+  readonly path: string;
+}
+
+export type TrainingEvent = StepEvent | ValidationEvent | CheckpointEvent;
+
+export interface LoopOptions {
+  /** Length of the run in images. */
+  readonly images: number;
+  readonly validation: { readonly set: ValidationSet; readonly everyImages: number } | null;
+  readonly checkpoints: { readonly folder: string; readonly everyImages: number; readonly keep: number };
+  /** Images between step events. */
+  readonly logEveryImages: number;
+  /** Prepares the batches of the step that starts at a number of images seen. */
+  readonly prepare: (imagesSeen: number) => Promise<PreparedBatch[]>;
+  readonly source: LatentBatches;
+  readonly signal?: AbortSignal;
+  readonly onEvent: (event: TrainingEvent) => void;
+}
+
+export interface LoopOutcome {
+  readonly imagesSeen: number;
+  /** Whether the signal ended the run early, after a checkpoint. */
+  readonly interrupted: boolean;
+  readonly seconds: number;
+}
+
+/** Whether a multiple of `every` lies in (before, after]. */
+function passed(every: number, before: number, after: number): boolean {
+  return Math.floor(after / every) > Math.floor(before / every);
+}
+
+/** Speed and waiting since the last step event. */
+class Pace {
+  #start = performance.now();
+  #images = 0;
+  #waitedMs = 0;
+  #rate: number | null = null;
+
+  add(images: number, waitedMs: number): void {
+    this.#images += images;
+    this.#waitedMs += waitedMs;
+  }
+
+  read(imagesLeft: number) {
+    const elapsed = performance.now() - this.#start;
+    const now = (this.#images / elapsed) * 1000;
+    // An average over a few readings, so that the time left does not jump.
+    this.#rate = this.#rate === null ? now : 0.7 * this.#rate + 0.3 * now;
+    const reading = {
+      imagesPerSecond: this.#rate,
+      secondsLeft: imagesLeft / this.#rate,
+      hostShare: this.#waitedMs / elapsed,
+    };
+    this.restart();
+    return reading;
+  }
+
+  restart(): void {
+    this.#start = performance.now();
+    this.#images = 0;
+    this.#waitedMs = 0;
+  }
+}
+
+/**
+ * Trains until `images` have been seen or the signal aborts; either way the last state is in a checkpoint when it returns.
+ * @throws NumericalError if a loss is not finite: the last checkpoint stays; errors of data and runtime as they come.
+ */
+export async function runTraining(trainer: Trainer, options: LoopOptions): Promise<LoopOutcome> {
+  const { images, validation, checkpoints, logEveryImages, onEvent, signal } = options;
+  const started = performance.now();
+  const pace = new Pace();
+  let next: Promise<PreparedBatch[]> | null = null;
+  let saved = trainer.imagesSeen;
+  const prepare = (imagesSeen: number) => {
+    next = imagesSeen < images ? options.prepare(imagesSeen) : null;
+    // A fault in preparation is thrown where it is awaited; until then it must not count as unhandled.
+    next?.catch(() => {});
+  };
+  const validate = async () => {
+    if (validation === null) return;
+    const result = await validationLoss(validation.set, (inputs) => trainer.evaluate(inputs));
+    onEvent({ kind: 'validation', imagesSeen: trainer.imagesSeen, ...result });
+  };
+  const save = async () => {
+    const path = await trainer.save(checkpoints.folder, checkpoints);
+    saved = trainer.imagesSeen;
+    onEvent({ kind: 'checkpoint', imagesSeen: saved, path });
+  };
+  if (trainer.imagesSeen === 0) {
+    await validate();
+    await save();
+  }
+  prepare(trainer.imagesSeen);
+  pace.restart();
+  while (next !== null && signal?.aborted !== true) {
+    const before = trainer.imagesSeen;
+    const waiting = performance.now();
+    const batches: PreparedBatch[] = await (next as Promise<PreparedBatch[]>);
+    const waited = performance.now() - waiting;
+    const result = await trainer.step(batches, () => prepare(before + trainer.imagesPerStep));
+    const { imagesSeen } = result;
+    pace.add(trainer.imagesPerStep, waited);
+    if (passed(logEveryImages, before, imagesSeen) || imagesSeen >= images) {
+      onEvent({ kind: 'step', ...result, images, ...pace.read(images - imagesSeen) });
+    }
+    const last = imagesSeen >= images;
+    if (validation !== null && (last || passed(validation.everyImages, before, imagesSeen))) await validate();
+    if (last || passed(checkpoints.everyImages, before, imagesSeen)) await save();
+    if (last || (validation !== null && passed(validation.everyImages, before, imagesSeen))) pace.restart();
+  }
+  const interrupted = trainer.imagesSeen < images;
+  if (saved < trainer.imagesSeen) await save();
+  return { imagesSeen: trainer.imagesSeen, interrupted, seconds: (performance.now() - started) / 1000 };
+}

@@ -1,0 +1,253 @@
+/** The training loop: steps, validation, checkpoints, and what to do when it stops early. */
+import type { HostArray } from '../engine/dtype.ts';
+import { emitModel } from '../engine/onnx/emit.ts';
+import type { Runtime, SessionOptions } from '../engine/runtime.ts';
+import { createStepper, type HostArrays, type Stepper } from '../engine/stepper.ts';
+import { CheckpointError } from '../errors.ts';
+import { type LatentBatches, type PreparationParts, type PreparedBatch, prepareBatch } from './batches.ts';
+import { type Checkpoint, type CheckpointTensor, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { type EmaOptions, emaWeight } from './ema.ts';
+import { nonFiniteError } from './non-finite.ts';
+import type { Schedule } from './schedule.ts';
+import {
+  accumulateGraph,
+  evaluateGraph,
+  PARAMETERS,
+  type StepParts,
+  stateTypes,
+  stepGraph,
+  updateGraph,
+} from './step.ts';
+
+export interface TrainerOptions {
+  readonly runtime: Runtime;
+  readonly parts: StepParts;
+  readonly preparation: PreparationParts;
+  /** Peak learning rate. */
+  readonly learningRate: number;
+  readonly schedule: Schedule;
+  readonly ema: EmaOptions | null;
+  /** Starting values of the parameters by path. */
+  readonly initial: Readonly<Record<string, Float32Array>>;
+  readonly session?: SessionOptions;
+}
+
+export interface StepResult {
+  /** Images seen after the step. */
+  readonly imagesSeen: number;
+  /** Mean loss of the step's batches. */
+  readonly loss: number;
+  /** Global norm of the gradient before clipping. */
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+}
+
+/** The training state in the runtime's memory, and what can be done with it. */
+export interface Trainer {
+  readonly imagesSeen: number;
+  readonly updates: number;
+  /** Images of one step. */
+  readonly imagesPerStep: number;
+  /**
+   * One optimiser update on prepared batches (as many as are accumulated).
+   * @param whileRunning  called when the last batch has been handed over: the time to prepare the next.
+   * @throws NumericalError naming the first offending tensor if the loss or gradient is not finite; the state is then as before.
+   */
+  step(batches: readonly PreparedBatch[], whileRunning?: () => void): Promise<StepResult>;
+  /** Loss of each sample of a batch by the averaged parameters (by the raw ones where no average is kept). */
+  evaluate(inputs: HostArrays): Promise<HostArray>;
+  /** A copy of the named state tensors, or of all. */
+  readState(names?: Iterable<string>): Promise<Record<string, HostArray>>;
+  /** Writes a checkpoint and removes old ones. @returns its path. */
+  save(folder: string, options: { readonly keep: number }): Promise<string>;
+  /** Continues from a checkpoint. @throws CheckpointError if it is of another model, optimiser, coupling or seed. */
+  restore(checkpoint: Checkpoint): Promise<void>;
+  release(): void;
+}
+
+const COUPLING_PREFIX = 'coupling.';
+
+function programsOf(parts: StepParts, session: SessionOptions) {
+  const program = (graph: ReturnType<typeof stepGraph>) => ({ model: emitModel(graph), session });
+  return {
+    evaluate: program(evaluateGraph(parts, parts.ema ? 'ema' : PARAMETERS)),
+    ...(parts.accumulate === 1
+      ? { step: program(stepGraph(parts)) }
+      : { accumulate: program(accumulateGraph(parts)), update: program(updateGraph(parts)) }),
+  };
+}
+
+function startingState(initial: Readonly<Record<string, Float32Array>>, ema: boolean): HostArrays {
+  return Object.fromEntries(
+    Object.entries(initial).flatMap(([path, values]) => [
+      [`${PARAMETERS}.${path}`, values],
+      ...(ema ? [[`ema.${path}`, values] as const] : []),
+    ]),
+  );
+}
+
+/**
+ * Compiles the step and allocates the state with starting values.
+ * @throws ShapeError if the model's graph cannot be traced; RuntimeError if ONNX Runtime refuses it.
+ */
+export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
+  const { runtime, parts, initial, session = {} } = options;
+  const stepper = await createStepper(runtime, { state: stateTypes(parts), programs: programsOf(parts, session) });
+  await stepper.writeState(startingState(initial, parts.ema));
+  return trainerOver(stepper, options);
+}
+
+function trainerOver(stepper: Stepper, options: TrainerOptions): Trainer {
+  const { parts, preparation } = options;
+  const progress = { imagesSeen: 0, updates: 0 };
+  const scalars = (learningRate: number) => updateScalars(options, { update: progress.updates + 1, learningRate });
+  const imagesPerStep = parts.batch * parts.accumulate;
+  return {
+    imagesPerStep,
+    get imagesSeen() {
+      return progress.imagesSeen;
+    },
+    get updates() {
+      return progress.updates;
+    },
+    async step(batches, whileRunning = () => {}) {
+      const learningRate = options.learningRate * options.schedule(progress.imagesSeen);
+      for (const { commit } of batches) commit();
+      const results = await runUpdate(stepper, batches, { scalars: scalars(learningRate), whileRunning });
+      if (!Number.isFinite(results.loss) || !Number.isFinite(results.gradientNorm)) {
+        throw await nonFiniteError(options.runtime, {
+          stepper,
+          parts,
+          results,
+          ...progress,
+          batches,
+          scalars: scalars(learningRate),
+        });
+      }
+      progress.imagesSeen += imagesPerStep;
+      progress.updates += 1;
+      return { imagesSeen: progress.imagesSeen, learningRate, ...results };
+    },
+    evaluate: async (inputs) => (await stepper.run('evaluate', { inputs })).losses,
+    readState: (names) => stepper.readState(names),
+    async save(folder, { keep }) {
+      const tensors = await stateTensors(stepper, options);
+      return writeCheckpoint(folder, { tensors, ...progress, seed: preparation.seed }, { keep });
+    },
+    async restore(checkpoint) {
+      await restoreState(stepper, checkpoint, options);
+      progress.imagesSeen = checkpoint.facts.imagesSeen;
+      progress.updates = checkpoint.facts.updates;
+    },
+    release: () => stepper.release(),
+  };
+}
+
+function updateScalars(
+  { parts, ema }: TrainerOptions,
+  context: { readonly update: number; readonly learningRate: number },
+): HostArrays {
+  const values = {
+    ...parts.optimizer.scalars(context),
+    ...(ema === null ? {} : { emaWeight: emaWeight(ema, context.update) }),
+  };
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Float32Array.of(value)]));
+}
+
+interface UpdateOptions {
+  readonly scalars: HostArrays;
+  readonly whileRunning: () => void;
+}
+
+async function runUpdate(
+  stepper: Stepper,
+  batches: readonly PreparedBatch[],
+  { scalars, whileRunning }: UpdateOptions,
+) {
+  if (batches.length === 1) {
+    const running = stepper.run('step', { inputs: { ...batches[0].inputs, ...scalars } });
+    whileRunning();
+    const { loss, gradientNorm } = await running;
+    return { loss: Number(loss[0]), gradientNorm: Number(gradientNorm[0]) };
+  }
+  let total = 0;
+  for (const [index, { inputs }] of batches.entries()) {
+    const running = stepper.run('accumulate', { inputs });
+    if (index === batches.length - 1) whileRunning();
+    total += Number((await running).loss[0]);
+  }
+  const { gradientNorm } = await stepper.run('update', { inputs: scalars });
+  return { loss: total / batches.length, gradientNorm: Number(gradientNorm[0]) };
+}
+
+/** Groups that a checkpoint holds: accumulated gradients are empty between steps. */
+function savedGroups(parts: StepParts) {
+  return Object.entries(stateTypes(parts))
+    .filter(([group]) => group !== 'accumulated')
+    .flatMap(([, specs]) => specs);
+}
+
+async function stateTensors(
+  stepper: Stepper,
+  { parts, preparation }: TrainerOptions,
+): Promise<Map<string, CheckpointTensor>> {
+  const specs = savedGroups(parts);
+  const values = await stepper.readState(specs.map(({ name }) => name));
+  const tensors = new Map<string, CheckpointTensor>(
+    specs.map(({ name, shape }) => [name, { shape, data: values[name] }]),
+  );
+  for (const [name, data] of Object.entries(preparation.coupling.state())) {
+    tensors.set(`${COUPLING_PREFIX}${name}`, { shape: [data.length], data });
+  }
+  return tensors;
+}
+
+async function restoreState(
+  stepper: Stepper,
+  checkpoint: Checkpoint,
+  { parts, preparation }: TrainerOptions,
+): Promise<void> {
+  const tensors = await readCheckpoint(checkpoint);
+  const fault = (expected: string, got: string) =>
+    new CheckpointError({
+      expected,
+      got,
+      where: `training/trainer restore of ${checkpoint.path}`,
+      remedy: "the run's own config",
+    });
+  if (checkpoint.facts.seed !== preparation.seed) throw fault(`seed ${preparation.seed}`, `${checkpoint.facts.seed}`);
+  const state: Record<string, HostArray> = {};
+  for (const { name, dtype } of savedGroups(parts)) {
+    const values = tensors.get(name);
+    if (values === undefined || values instanceof Uint32Array) throw fault(`tensor \`${name}\` of ${dtype}`, 'none');
+    state[name] = values;
+    tensors.delete(name);
+  }
+  await stepper.writeState(state);
+  const coupling = [...tensors].filter(([name]) => name.startsWith(COUPLING_PREFIX));
+  if (coupling.length < tensors.size) {
+    const extra = [...tensors.keys()].filter((name) => !name.startsWith(COUPLING_PREFIX));
+    throw fault('tensors of this model and optimiser only', extra.slice(0, 3).join(', '));
+  }
+  preparation.coupling.restore(
+    Object.fromEntries(
+      coupling.map(([name, data]) => [
+        name.slice(COUPLING_PREFIX.length),
+        data as Int32Array | Uint32Array | Float64Array,
+      ]),
+    ),
+  );
+}
+
+/** Prepares the batches of one step, one after another. */
+export async function prepareStep(
+  source: LatentBatches,
+  imagesSeen: number,
+  { parts, preparation }: Pick<TrainerOptions, 'parts' | 'preparation'>,
+): Promise<PreparedBatch[]> {
+  const prepared: PreparedBatch[] = [];
+  for (let part = 0; part < parts.accumulate; part++) {
+    prepared.push(await prepareBatch(await source.next(), imagesSeen + part * parts.batch, preparation));
+  }
+  return prepared;
+}

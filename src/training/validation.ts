@@ -1,0 +1,125 @@
+/** Loss on held-out data with noise and times that never change, so that its values can be compared along a run. */
+import type { HostArray } from '../engine/dtype.ts';
+import type { HostArrays } from '../engine/stepper.ts';
+import { normalsFromSeeds } from '../numerics/normal.ts';
+import { stream } from '../numerics/stream.ts';
+
+export interface HeldOutData {
+  /** float32 [count, ...dims]. */
+  readonly target: Float32Array;
+  /** int32 [count]. */
+  readonly labels: Int32Array;
+}
+
+/** Fixed inputs for the evaluation program. */
+export interface ValidationSet {
+  readonly count: number;
+  /** float32 [count, ...dims]. */
+  readonly target: Float32Array;
+  readonly source: Float32Array;
+  /** Inputs of each batch; the last is filled up with its first row. */
+  readonly batches: readonly HostArrays[];
+}
+
+interface ValidationOptions {
+  readonly batch: number;
+  readonly seed: number;
+  /** Whether the model takes labels. */
+  readonly labelled: boolean;
+  readonly jitter: boolean;
+}
+
+/** Rows [start, start + batch) of [count, width] values; rows beyond the end repeat the first of them. */
+function rowsFrom<A extends Float32Array | Int32Array>(
+  values: A,
+  width: number,
+  { start, batch }: { readonly start: number; readonly batch: number },
+): A {
+  const count = values.length / width;
+  // slice and set keep the array's own type.
+  const rows = (values instanceof Int32Array ? new Int32Array(batch * width) : new Float32Array(batch * width)) as A;
+  for (let row = 0; row < batch; row++) {
+    const from = start + row < count ? start + row : start;
+    rows.set(values.subarray(from * width, (from + 1) * width), row * width);
+  }
+  return rows;
+}
+
+/** A validation set: times are the midpoints of `count` equal parts of (0, 1) in a random order, noise is drawn from the seed. */
+export function validationSet(
+  { target, labels }: HeldOutData,
+  { batch, seed, labelled, jitter }: ValidationOptions,
+): ValidationSet {
+  const count = labels.length;
+  const width = target.length / count;
+  const words = stream(seed, 'validation-noise');
+  const source = normalsFromSeeds(
+    Uint32Array.from(labels, () => words.uint32()),
+    width,
+  );
+  const blur = jitter
+    ? normalsFromSeeds(
+        Uint32Array.from(labels, () => words.uint32()),
+        width,
+      )
+    : null;
+  const order = stream(seed, 'validation-time');
+  const time = Float32Array.from(labels, (_, i) => (i + 0.5) / count);
+  for (let i = count - 1; i > 0; i--) {
+    const j = order.below(i + 1);
+    [time[i], time[j]] = [time[j], time[i]];
+  }
+  const batches: HostArrays[] = [];
+  for (let start = 0; start < count; start += batch) {
+    const at = { start, batch };
+    batches.push({
+      target: rowsFrom(target, width, at),
+      source: rowsFrom(source, width, at),
+      time: rowsFrom(time, 1, at),
+      ...(labelled ? { labels: rowsFrom(labels, 1, at) } : {}),
+      ...(blur === null ? {} : { jitter: rowsFrom(blur, width, at) }),
+    });
+  }
+  return { count, target, source, batches };
+}
+
+export interface ValidationResult {
+  /** Mean loss over the samples. */
+  readonly loss: number;
+  /** Standard error of the mean. */
+  readonly standardError: number;
+}
+
+/** Mean of an evaluation's losses over the set, in float64. */
+export async function validationLoss(
+  set: ValidationSet,
+  evaluate: (inputs: HostArrays) => Promise<HostArray>,
+): Promise<ValidationResult> {
+  let sum = 0;
+  let squares = 0;
+  let counted = 0;
+  for (const inputs of set.batches) {
+    const losses = await evaluate(inputs);
+    for (let row = 0; row < losses.length && counted < set.count; row++) {
+      const loss = Number(losses[row]);
+      sum += loss;
+      squares += loss * loss;
+      counted++;
+    }
+  }
+  const loss = sum / counted;
+  return { loss, standardError: Math.sqrt(Math.max(0, squares / counted - loss * loss) / counted) };
+}
+
+/**
+ * Loss on the set of the best prediction that ignores its input: the mean velocity of the training data, mean(target) - 0.
+ * @param mean  mean of the training targets, float64 [...dims].
+ */
+export function constantPredictorLoss({ target, source, count }: ValidationSet, mean: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < target.length; i++) {
+    const error = target[i] - source[i] - mean[i % mean.length];
+    sum += error * error;
+  }
+  return sum / (count * mean.length);
+}
