@@ -4,51 +4,44 @@
  * with them: otherwise which elements are flushed depends on which thread happens to compute them.
  */
 import koffi from 'koffi';
-import type { Executor, NativeCall } from './executor.ts';
+import type { Executor } from './executor.ts';
 
 /** `_DN_FLUSH` and `_MCW_DN` of Microsoft's `_controlfp`. */
 const windowsFlush = 0x01000000;
 const windowsMask = 0x03000000;
 
-/** Where a C library keeps the control register in its `fenv_t`, and the bits that flush: FTZ and DAZ on x64, FZ on arm64. */
-interface ControlRegister {
-  readonly library: string;
-  readonly byteOffset: number;
-  readonly bits: number;
-}
+/** Size of glibc's `fenv_t` on x64, and where in it MXCSR is. */
+const environmentBytes = 32;
+const mxcsrOffset = 28;
+/** FTZ and DAZ of MXCSR. */
+const flushBits = 0x8040;
 
-const controlRegisters: Readonly<Record<string, ControlRegister>> = {
-  'linux-x64': { library: 'libm.so.6', byteOffset: 28, bits: 0x8040 },
-  'linux-arm64': { library: 'libm.so.6', byteOffset: 0, bits: 1 << 24 },
-  'darwin-arm64': { library: '/usr/lib/libSystem.B.dylib', byteOffset: 8, bits: 1 << 24 },
-};
-
-/** Generous: the largest `fenv_t` of the platforms above has 32 bytes. */
-const environmentBytes = 256;
-
-/** @returns whether the thread now flushes denormals; false where the platform is not known, and then no thread must. */
+/**
+ * ONNX Runtime flushes on x64 only; elsewhere denormals cost little.
+ * @returns whether the thread now flushes denormals; where it does not, no other thread may.
+ */
 export async function flushDenormals(executor: Executor): Promise<boolean> {
+  if (process.arch !== 'x64') return false;
   try {
-    if (process.platform === 'win32') await executor.call(windowsCall());
-    else await setControlRegister(executor, controlRegisters[`${process.platform}-${process.arch}`]);
+    if (process.platform === 'win32') await setWindowsControl(executor);
+    if (process.platform === 'linux') await setMxcsr(executor);
   } catch {
     // A library or symbol is missing. What counts is measured next.
   }
   return executor.flushesDenormals();
 }
 
-function windowsCall(): NativeCall {
+async function setWindowsControl(executor: Executor): Promise<void> {
   const address = koffi.load('ucrtbase.dll').symbol('_controlfp');
-  return { address, types: ['uint', 'uint'], values: [windowsFlush, windowsMask] };
+  await executor.call({ address, types: ['uint', 'uint'], values: [windowsFlush, windowsMask] });
 }
 
-async function setControlRegister(executor: Executor, register: ControlRegister | undefined): Promise<void> {
-  if (register === undefined) return;
-  const library = koffi.load(register.library);
+async function setMxcsr(executor: Executor): Promise<void> {
+  const library = koffi.load('libm.so.6');
   const environment = new DataView(new ArrayBuffer(environmentBytes));
   const call = (name: string) =>
     executor.call({ address: library.symbol(name), types: ['void *'], values: [koffi.address(environment.buffer)] });
   await call('fegetenv');
-  environment.setUint32(register.byteOffset, environment.getUint32(register.byteOffset, true) | register.bits, true);
+  environment.setUint32(mxcsrOffset, environment.getUint32(mxcsrOffset, true) | flushBits, true);
   await call('fesetenv');
 }

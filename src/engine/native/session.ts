@@ -154,6 +154,8 @@ async function runBound(
   const releases = [binding.value.retain(), runOptions.retain()];
   const terminate = () => api.call('RunOptionsSetTerminate', runOptions.pointer);
   signal?.addEventListener('abort', terminate);
+  // Node waits for the thread when the process exits.
+  process.on('exit', terminate);
   try {
     for (const refresh of binding.refresh) api.check(await executor.call(refresh));
     const call = api.prepare('RunWithBinding', session.pointer, runOptions.pointer, binding.value.pointer);
@@ -163,6 +165,7 @@ async function runBound(
     throw signal?.aborted ? signal.reason : error;
   } finally {
     signal?.removeEventListener('abort', terminate);
+    process.off('exit', terminate);
     if (signal?.aborted) api.call('RunOptionsUnsetTerminate', runOptions.pointer);
     for (const release of releases) release();
   }

@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DType, dtypeFacts, type HostArray, hostArray } from '../../../src/engine/dtype.ts';
 import { type NativeRuntime, openNativeRuntime } from '../../../src/engine/native/native-runtime.ts';
@@ -122,16 +124,19 @@ describe('a run', () => {
     }
   });
 
-  test('flushes denormals to zero on every thread, and leaves the main thread its denormals', async () => {
+  test('treats denormals alike on every thread, every time, and leaves the main thread its own', async () => {
     const length = 1 << 18;
     const { session, inputs, outputs, binding } = await prepared(runtime, affineModel(length));
     fill(inputs.x!, () => 1e-30);
     fill(inputs.scale!, () => 1e-10);
+    const seen = new Set<number>();
     for (let repeat = 0; repeat < 5; repeat++) {
       fill(outputs.y!, () => 7);
       await session.run(binding);
-      expect(outputs.y!.view!.every((value) => value === 0)).toBe(true);
+      for (const value of outputs.y!.view as Float32Array) seen.add(value);
     }
+    // ONNX Runtime flushes on x64 only.
+    expect([...seen]).toEqual([process.arch === 'x64' ? 0 : Math.fround(1e-40)]);
     const smallest = Float64Array.of(2 ** -1022, 0.5);
     expect(smallest[0]! * smallest[1]!).toBeGreaterThan(0);
   });
@@ -147,6 +152,12 @@ describe('a run', () => {
     inputs.index!.write(BigInt64Array.of(2n));
     await session.run(binding);
     expect([...outputs.y!.view!]).toEqual([3]);
+  });
+
+  test('does not hold up the exit of the process', () => {
+    const script = fileURLToPath(new URL('./exit-during-run.ts', import.meta.url));
+    const { status } = spawnSync(process.execPath, ['--import', 'tsx', script], { timeout: 30_000 });
+    expect(status).toBe(3);
   });
 
   test('refuses another run of the session meanwhile', async () => {
