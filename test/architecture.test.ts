@@ -122,7 +122,7 @@ describe('every file', () => {
 });
 
 describe('docs/references.bib', () => {
-  const cited = /\[([a-z]+:\d\d[a-z]?)\]/g;
+  const cited = /\[([a-z]+:\d\d[a-z]?)[\],]/g;
   const bibliography = readFileSync(join(root, 'docs/references.bib'), 'utf8');
   const entries = [...bibliography.matchAll(/^@\w+\{([^,]+),/gm)].map(([, key]) => key!);
   const citations = new Set(sources.flatMap(({ text }) => [...text.matchAll(cited)].map(([, key]) => key!)));

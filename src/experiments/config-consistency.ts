@@ -1,0 +1,41 @@
+/** What the sections of a config demand of each other. */
+import type { RunConfig } from './config.ts';
+
+/** Faults of a config whose fields are sound one by one, as sentences that name the fields. */
+export function crossFaults({ data, model, training, sampling }: RunConfig): string[] {
+  const faults: string[] = [];
+  const demand = (met: boolean, sentence: string) => {
+    if (!met) faults.push(sentence);
+  };
+  demand(
+    data.kind === 'images' || model.kind === 'mlp',
+    `Expected \`model.kind\` to be mlp for \`data.kind\` vectors; got ${model.kind}.`,
+  );
+  if (model.kind === 'unet') {
+    demand(
+      model.attention.every((level) => level < model.multipliers.length),
+      `Expected \`model.attention\` to name levels below ${model.multipliers.length}, the length of \`model.multipliers\`; got ${JSON.stringify(model.attention)}.`,
+    );
+  }
+  if (model.kind === 'dit') {
+    demand(
+      model.width % model.heads === 0,
+      `Expected \`model.width\` to be a multiple of \`model.heads\` = ${model.heads}; got ${model.width}.`,
+    );
+  }
+  const { warmupImages } = training.schedule;
+  demand(
+    warmupImages <= training.images,
+    `Expected \`training.schedule.warmupImages\` to be at most \`training.images\` = ${training.images}; got ${warmupImages}.`,
+  );
+  const guided = sampling.guidance !== null;
+  demand(
+    !guided || model.labels,
+    '`sampling.guidance` needs a model with labels: expected `model.labels` to be true; got false. Try `sampling.guidance` null.',
+  );
+  demand(
+    !guided || !model.labels || training.labelDropout > 0,
+    '`sampling.guidance` needs a model that knows the null label: expected `training.labelDropout` to be more than 0; got 0.',
+  );
+  return faults;
+}

@@ -1,0 +1,58 @@
+/** The config of a run: all its sections, and how a value from a file becomes one. */
+import { z } from 'zod';
+import { ConfigError } from '../errors.ts';
+import { crossFaults } from './config-consistency.ts';
+import { describeIssues } from './config-faults.ts';
+import { couplingSection, dataSection, latentSection } from './schema/data-section.ts';
+import { modelSection } from './schema/model-section.ts';
+import { runtimeSection, samplingSection } from './schema/sampling-section.ts';
+import { pathSection, timeSection, trainingSection } from './schema/training-section.ts';
+
+/** Schema of a config; every default of flowloom is written here and nowhere else. */
+export const configSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
+    .describe('Name of the run, part of its folder: letters, digits, dots, dashes and underscores.'),
+  seed: z.int().min(0).max(0xffffffff).default(0).describe('Fixes all randomness of the run.'),
+  data: dataSection,
+  latent: latentSection,
+  model: modelSection,
+  coupling: couplingSection,
+  path: pathSection,
+  time: timeSection,
+  training: trainingSection,
+  sampling: samplingSection,
+  runtime: runtimeSection,
+});
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+
+/** Config of a run, complete: every default is filled in. */
+export type RunConfig = DeepReadonly<z.output<typeof configSchema>>;
+
+/** A config as people write it: what has a default may be left out. */
+export type RunConfigInput = DeepReadonly<z.input<typeof configSchema>>;
+
+/** JSON Schema (draft 2020-12) of a config file, for editors. */
+export function configJsonSchema(): Record<string, unknown> {
+  const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: 'input' });
+  const properties = { $schema: { type: 'string', description: 'Path of this schema.' }, ...schema.properties };
+  return { $schema, title: 'flowloom config', ...schema, properties };
+}
+
+/**
+ * A complete config from what a file holds.
+ *
+ * @param from  what the value came from, for messages: a path or a preset's name.
+ * @throws ConfigError with all faults at once, each with its path and what is allowed there.
+ */
+export function parseConfig(value: unknown, from: string): RunConfig {
+  const result = configSchema.safeParse(value);
+  const faults = result.success
+    ? crossFaults(result.data)
+    : describeIssues(result.error.issues, value, configJsonSchema());
+  if (result.success && faults.length === 0) return result.data;
+  const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`;
+  throw new ConfigError(`The config ${from} has ${count}:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+}

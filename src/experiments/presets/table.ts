@@ -1,0 +1,16 @@
+/** All presets by name. */
+import type { RunConfigInput } from '../config.ts';
+import { cifar10Unet } from './cifar10-unet.ts';
+import { fashionDit } from './fashion-dit.ts';
+import { fashionUnet } from './fashion-unet.ts';
+import { portraitsUnet } from './portraits-unet.ts';
+import { twoMoonsMlp } from './two-moons-mlp.ts';
+
+/** Presets by name; a preset is a config like a user's own. */
+export const presets: Readonly<Record<string, RunConfigInput>> = {
+  'fashion-unet': fashionUnet,
+  'fashion-dit': fashionDit,
+  'portraits-unet': portraitsUnet,
+  'two-moons-mlp': twoMoonsMlp,
+  'cifar10-unet': cifar10Unet,
+};

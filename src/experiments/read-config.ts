@@ -1,0 +1,49 @@
+/** A preset's name or a file -> the config of a run. */
+import { readFileSync, statSync } from 'node:fs';
+import { parseDocument } from 'yaml';
+import { ConfigError } from '../errors.ts';
+import { parseConfig, type RunConfig } from './config.ts';
+import { nearestName } from './nearest-name.ts';
+import { applyOverrides, parseOverride } from './overrides.ts';
+import { presets } from './presets/table.ts';
+
+/** Changes to what a preset or a file says. */
+export interface ReadConfigOptions {
+  /** Texts of the form path=value, made in order. */
+  readonly set?: readonly string[];
+  /** Seed of the run; null: as configured. */
+  readonly seed?: number | null;
+}
+
+/**
+ * The complete config of a preset or a YAML or JSON file, with changes.
+ *
+ * @throws ConfigError if there is neither such a preset nor such a file, or the config has faults.
+ */
+export function readConfig(nameOrPath: string, { set = [], seed = null }: ReadConfigOptions = {}): RunConfig {
+  const overrides = set.map(parseOverride);
+  if (seed !== null) overrides.push({ path: ['seed'], value: seed });
+  const preset = Object.hasOwn(presets, nameOrPath) ? presets[nameOrPath]! : null;
+  const base = preset ?? readFile(nameOrPath);
+  return parseConfig(applyOverrides(base, overrides), nameOrPath);
+}
+
+function readFile(path: string): unknown {
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
+    const names = Object.keys(presets);
+    const meant = nearestName(path, names);
+    throw new ConfigError({
+      expected: `a preset (${names.join(', ')}) or the path of a config file`,
+      got: `"${path}"`,
+      ...(meant === null ? {} : { remedy: meant }),
+    });
+  }
+  // YAML 1.2 holds JSON, so one parser reads both.
+  const document = parseDocument(readFileSync(path, 'utf8'), { prettyErrors: true });
+  const fault = document.errors[0];
+  if (fault !== undefined) throw new ConfigError(`${path} is neither YAML nor JSON: ${fault.message}`);
+  const value: unknown = document.toJS();
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const { $schema: _editorsOnly, ...config } = value as Readonly<Record<string, unknown>>;
+  return config;
+}

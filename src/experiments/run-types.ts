@@ -1,0 +1,108 @@
+/** What training and sampling are asked, what they tell while they run, and what they answer: plain records between cli/ and run.ts. */
+import type { CheckpointEvent, StepEvent, TrainingEvent, ValidationEvent } from '../training/loop.ts';
+import type { RunConfig } from './config.ts';
+
+export type { CheckpointEvent, StepEvent, ValidationEvent };
+
+/** A training to be done in a run's folder. */
+export interface TrainRequest {
+  readonly config: RunConfig;
+  /** Folder of the run; made if it does not exist. */
+  readonly directory: string;
+  /** Whether to go on from the newest checkpoint of the folder; otherwise the folder must be new or empty. */
+  readonly resume: boolean;
+  /** Aborting saves a checkpoint and ends the training. */
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: RunEvent) => void;
+}
+
+/** Samples that are being made. */
+export interface SampleEvent {
+  readonly kind: 'sample';
+  readonly done: number;
+  readonly count: number;
+  readonly secondsLeft: number | null;
+}
+
+/** Anything else a person should know, as a sentence. */
+export interface NoteEvent {
+  readonly kind: 'note';
+  readonly text: string;
+}
+
+/** What happens during a run. */
+export type RunEvent = TrainingEvent | SampleEvent | NoteEvent;
+
+/** A mean loss with what it rests on. */
+export interface LossEstimate {
+  readonly loss: number;
+  readonly standardError: number;
+  readonly samples: number;
+}
+
+/** How a training ended. */
+export interface TrainOutcome {
+  readonly directory: string;
+  readonly imagesSeen: number;
+  /** Time spent in this process. */
+  readonly seconds: number;
+  /** Whether the signal ended it; the checkpoint then holds everything. */
+  readonly interrupted: boolean;
+  /** Newest checkpoint; null if none was asked for. */
+  readonly checkpoint: string | null;
+  readonly parameterCount: number;
+  /** Held-out loss of the averaged parameters; null if there are no held-out images, or the run was interrupted. */
+  readonly validation: LossEstimate | null;
+  /** Held-out loss before the first step, at the same noise and times. */
+  readonly untrained: LossEstimate | null;
+  /** Held-out loss of the best constant prediction. */
+  readonly constant: LossEstimate | null;
+  /** Image files that could not be read and were left out. */
+  readonly skippedImages: number;
+}
+
+/** Samples to be made with a trained run. */
+export interface SampleRequest {
+  /** Folder of the run, or of one of its checkpoints. */
+  readonly directory: string;
+  /** Noise seed of each sample, integers in [0, 2^32). */
+  readonly seeds: readonly number[];
+  /** Label of each sample; null: the classes in turn, or none for a model without labels. */
+  readonly labels: readonly number[] | null;
+  /** What replaces fields of the config's section `sampling`; absent: as configured. */
+  readonly sampling: Partial<RunConfig['sampling']>;
+  /** What executes the graphs; absent: as configured. */
+  readonly runtime?: Partial<RunConfig['runtime']>;
+  /** Whether to use the averaged parameters. */
+  readonly ema: boolean;
+  /** PNG of all samples in rows; null: none. */
+  readonly gridPath: string | null;
+  /** Samples in a row of the grid. */
+  readonly columns: number;
+  /** PNG with a sample a row and times as columns; null: none. */
+  readonly trajectoryPath: string | null;
+  /** Folder for one PNG a sample, named by its seed; null: none. */
+  readonly imagesPath: string | null;
+  /** .npz with `samples`, `seeds`, `labels` and `evaluations`; null: none. */
+  readonly arraysPath: string | null;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: RunEvent) => void;
+}
+
+/** Samples that were made. */
+export interface SampleOutcome {
+  readonly samples: number;
+  readonly seconds: number;
+  /** Evaluations of the model for a sample: mean over the samples, guidance counted. */
+  readonly evaluations: number;
+  /** Whether every sample reached time 1. */
+  readonly converged: boolean;
+  /** Files that were written. */
+  readonly paths: readonly string[];
+}
+
+/** The functions of `run.ts`, as the command line uses them. */
+export interface Runner {
+  train(request: TrainRequest): Promise<TrainOutcome>;
+  sample(request: SampleRequest): Promise<SampleOutcome>;
+}

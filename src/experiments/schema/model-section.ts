@@ -1,0 +1,64 @@
+/** Config section `model`: the network that predicts velocities. */
+import { z } from 'zod';
+
+const count = z.int().min(1);
+
+const labels = z
+  .boolean()
+  .default(false)
+  .describe('Whether the model is told the label of a datum (and a null label).');
+
+const dropout = z.number().min(0).lt(1).default(0).describe('Share of features set to 0 in training.');
+
+const timeScale = z.number().gt(0).default(1000).describe('Factor on time before its sinusoidal features.');
+
+const mlp = z.strictObject({
+  kind: z.literal('mlp'),
+  labels,
+  hidden: z.array(count).min(1).default([256, 256, 256]).describe('Widths of the hidden layers.'),
+  activation: z
+    .enum(['silu', 'selu', 'gelu', 'geluTanh', 'relu', 'tanh'])
+    .default('silu')
+    .describe('Function between the layers.'),
+  timeFeatures: z
+    .int()
+    .min(2)
+    .multipleOf(2)
+    .nullable()
+    .default(null)
+    .describe('Sinusoidal features of time. null: time itself, as one feature.'),
+  timeScale,
+  labelFeatures: count.default(16).describe('Learned features of a label.'),
+});
+
+// The residual network of [dhariwal:21].
+const unet = z.strictObject({
+  kind: z.literal('unet'),
+  labels,
+  channels: count.default(128).describe('Channels at full resolution.'),
+  multipliers: z.array(count).min(1).default([1, 2, 2, 2]).describe('Channels of each level, in units of `channels`.'),
+  blocks: count.default(2).describe('Residual blocks of a level.'),
+  attention: z
+    .array(z.int().min(0))
+    .default([1])
+    .describe('Levels with self-attention, 0 at full resolution; each level halves it.'),
+  headChannels: count.default(64).describe('Channels of an attention head.'),
+  scaleShift: z.boolean().default(false).describe('Whether time and label scale and shift the features, or are added.'),
+  dropout,
+  timeScale,
+});
+
+// The transformer of [peebles:23]; its sizes (width, depth, heads): S 384 12 6, B 768 12 12, L 1024 24 16, XL 1152 28 16.
+const dit = z.strictObject({
+  kind: z.literal('dit'),
+  labels,
+  patch: count.default(2).describe('Height and width of a token, in latent pixels.'),
+  width: count.default(384).describe('Features of a token.'),
+  depth: count.default(12).describe('Blocks.'),
+  heads: count.default(6).describe('Attention heads of a block; they divide `width`.'),
+  mlpRatio: z.number().gt(0).default(4).describe('Hidden features of the MLP of a block, in units of `width`.'),
+  timeScale,
+});
+
+/** Section `model`. */
+export const modelSection = z.discriminatedUnion('kind', [mlp, unet, dit]).describe('The network.');
