@@ -1,4 +1,5 @@
 /** Element types of tensors, with their ONNX codes and host arrays. */
+import { createHash } from 'node:crypto';
 
 export type DType = 'float32' | 'float64' | 'int32' | 'int64' | 'uint8' | 'bool';
 
@@ -41,12 +42,18 @@ export function hostArray(dtype: DType, length: number, buffer?: ArrayBuffer): H
   }
 }
 
+/** Arrays of at most this many bytes are keys themselves, longer ones by their hash. */
+const LONGEST_KEY_BYTES = 128;
+
+/** A short text that is equal for two arrays exactly when their types and their bytes are. */
+export function hostArrayKey(array: HostArray): string {
+  const bytes = Buffer.from(array.buffer, array.byteOffset, array.byteLength);
+  const content =
+    bytes.length > LONGEST_KEY_BYTES ? createHash('sha256').update(bytes).digest('hex') : bytes.toString('latin1');
+  return `${array.constructor.name}${bytes.length}:${content}`;
+}
+
 /** Whether an array is of the type that holds a dtype's elements. */
 export function isHostArrayOf(dtype: DType, array: HostArray): boolean {
   return hostArray(dtype, 0).constructor === array.constructor;
-}
-
-/** Number of elements of a shape; 1 for a scalar. */
-export function elementCount(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }

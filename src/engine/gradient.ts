@@ -4,8 +4,8 @@ import { callsInOrder } from './graph.ts';
 import * as operations from './ops.ts';
 import { add, constant, multiply, reduceSum, zerosLike } from './ops.ts';
 import type { Operations } from './primitive.ts';
-import { formatShape, sameShape } from './shape.ts';
-import { type Call, formatType, placeholder, type Tensor } from './tensor.ts';
+import { formatShape } from './shape.ts';
+import { type Call, FLOATS, formatType, placeholder, requireSameDtype, sameType, type Tensor } from './tensor.ts';
 import { isTensor, type TensorTree } from './trace.ts';
 import { flattenTree, mapTree } from './tree.ts';
 
@@ -23,7 +23,7 @@ function callsFrom(sources: readonly Tensor[], calls: readonly Call[]): Set<Call
 
 function checkedCotangent(call: Call, index: number, cotangent: Tensor): Tensor {
   const input = call.inputs[index];
-  if (cotangent.dtype === input.dtype && sameShape(cotangent.shape, input.shape)) return cotangent;
+  if (sameType(cotangent, input)) return cotangent;
   throw new ShapeError({
     expected: `the gradient of input ${index} to be ${formatType(input)}`,
     got: formatType(cotangent),
@@ -31,16 +31,33 @@ function checkedCotangent(call: Call, index: number, cotangent: Tensor): Tensor 
   });
 }
 
+/** Directions of a derivative must fit what they are directions of: nothing broadcasts here. */
+function checkDirections(of: readonly Tensor[], directions: readonly Tensor[], what: string): void {
+  if (of.length === directions.length && of.every((tensor, i) => sameType(tensor, directions[i]))) return;
+  throw new ShapeError({
+    expected: `${what} to be ${of.map(formatType).join(', ')}`,
+    got: directions.map(formatType).join(', ') || 'none',
+    where: 'engine/gradient',
+  });
+}
+
+function checkSources(sources: readonly Tensor[]): void {
+  for (const source of sources) requireSameDtype([source], 'engine/gradient sources', FLOATS);
+}
+
 /**
  * Vector-Jacobian product: sum over outputs of cotangent^T d(output)/d(source), one tensor a source.
- * A source may be any tensor of the graph, also an intermediate one. Sources without influence get zeros.
+ * A source may be any float tensor of the graph, also an intermediate one. Sources without influence get zeros.
  * @param cotangents  one an output, of its type.
+ * @throws ShapeError if a source is not a float, or a cotangent not of its output's type.
  */
 export function vectorJacobianProduct(
   outputs: readonly Tensor[],
   sources: readonly Tensor[],
   cotangents: readonly Tensor[],
 ): Tensor[] {
+  checkSources(sources);
+  checkDirections(outputs, cotangents, 'cotangents');
   const rules: Operations = { ...operations, vectorJacobianProduct };
   const ordered = callsInOrder(outputs);
   const relevant = callsFrom(sources, ordered);
@@ -64,7 +81,9 @@ export function vectorJacobianProduct(
 
 /**
  * Gradient of a scalar with respect to a tree of tensors: a tree of the same form.
- * @throws ShapeError if `scalar` has axes.
+ * @param scalar  float [].
+ * @param tree  tensors of the graph, placeholders or intermediate values; those without influence get zeros.
+ * @throws ShapeError if `scalar` has axes, or `scalar` or a tensor of the tree is not a float.
  */
 export function gradient<T extends TensorTree>(scalar: Tensor, tree: T): T {
   if (scalar.shape.length !== 0) {
@@ -75,6 +94,7 @@ export function gradient<T extends TensorTree>(scalar: Tensor, tree: T): T {
       remedy: 'a mean or a sum of it',
     });
   }
+  requireSameDtype([scalar], 'engine/gradient', FLOATS);
   const leaves = flattenTree<Tensor>(tree, isTensor);
   const gradients = vectorJacobianProduct(
     [scalar],
@@ -86,22 +106,29 @@ export function gradient<T extends TensorTree>(scalar: Tensor, tree: T): T {
 }
 
 /**
- * Jacobian-vector product d(output)/d(source) tangent, by differentiating the vector-Jacobian product, which is linear in its
- * cotangent, with respect to that cotangent.
+ * Jacobian-vector product: sum over sources of d(output)/d(source) tangent, of the output's type. It is obtained by differentiating
+ * the vector-Jacobian product, which is linear in its cotangent, with respect to that cotangent.
+ * @param tangents  one a source, of its type.
+ * @throws ShapeError if a source is not a float, or a tangent not of its source's type.
  */
 export function jacobianVectorProduct(output: Tensor, sources: readonly Tensor[], tangents: readonly Tensor[]): Tensor {
+  checkDirections(sources, tangents, 'tangents');
   const cotangent = placeholder(output);
   const products = vectorJacobianProduct([output], sources, [cotangent]);
   return vectorJacobianProduct(products, [cotangent], tangents)[0];
 }
 
-/** Hessian-vector product of a scalar: the gradient of <gradient, tangent>, one tensor a source. */
+/**
+ * Hessian-vector product of a scalar: the gradient of <gradient, tangent>, one tensor a source.
+ * @param tangents  one a source, of its type.
+ * @throws ShapeError if `scalar` has axes, a source is not a float, or a tangent not of its source's type.
+ */
 export function hessianVectorProduct(
   scalar: Tensor,
   sources: readonly Tensor[],
   tangents: readonly Tensor[],
 ): Tensor[] {
-  const first = gradient(scalar, sources);
-  const inner = first.map((part, index) => reduceSum(multiply(part, tangents[index]))).reduce((a, b) => add(a, b));
-  return [...gradient(inner, sources)];
+  checkDirections(sources, tangents, 'tangents');
+  const products = gradient(scalar, sources).map((part, index) => reduceSum(multiply(part, tangents[index])));
+  return [...gradient(products.reduce(add, constant(0, scalar.dtype)), sources)];
 }

@@ -1,10 +1,10 @@
-/** Graphs as text, one line a call, and back. Equal graphs have equal texts, so that the text's hash names the graph. */
+/** Graphs as text, one line a call, and back. Equal graphs have equal texts. */
 import { createHash } from 'node:crypto';
 import { FlowError } from '../errors.ts';
-import { type DType, dtypeFacts, type HostArray, hostArray } from './dtype.ts';
+import { type DType, dtypeFacts, type HostArray, hostArray, hostArrayKey } from './dtype.ts';
 import type { Graph, GraphCall, GraphPort } from './graph.ts';
 import type { Primitive } from './primitive.ts';
-import { type Attributes, formatType, type TensorType } from './tensor.ts';
+import { type Attributes, elementsOf, formatType, sameType, type TensorType } from './tensor.ts';
 
 /** Arrays up to this length are printed as numbers, longer ones as base64. */
 const LEGIBLE_LENGTH = 8;
@@ -17,69 +17,109 @@ const arrayTypes: Readonly<Record<string, DType>> = {
   Uint8Array: 'uint8',
 };
 
-function isGraph(value: object): value is Graph {
-  return 'calls' in value && 'values' in value;
+/** Numbers that JSON has no notation for. */
+const unusualNumbers: ReadonlyMap<string, number> = new Map(
+  [NaN, Infinity, -Infinity, -0].map((value) => [Object.is(value, -0) ? '-0' : String(value), value]),
+);
+
+/** Whether an attribute is a graph: the body of a call. */
+export function isGraph(value: unknown): value is Graph {
+  return typeof value === 'object' && value !== null && 'calls' in value && 'values' in value;
 }
 
-function encodeAttribute(_key: string, value: unknown): unknown {
-  if (typeof value === 'number' && !Number.isFinite(value)) return { $number: String(value) };
-  if (typeof value !== 'object' || value === null) return value;
-  if (ArrayBuffer.isView(value)) {
-    const array = value as HostArray;
-    const legible =
-      array.length <= LEGIBLE_LENGTH &&
-      Array.from(array as ArrayLike<number | bigint>).every((x) => Number.isSafeInteger(Number(x)));
-    return {
-      $array: arrayTypes[array.constructor.name],
-      data: legible
-        ? Array.from(array as ArrayLike<number | bigint>, Number)
-        : Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString('base64'),
-    };
-  }
-  return isGraph(value) ? { $graph: printGraph(value) } : value;
+function isLegible(array: HostArray): boolean {
+  const numbers = Array.from(array as ArrayLike<number | bigint>, Number);
+  return array.length <= LEGIBLE_LENGTH && numbers.every((x) => Number.isSafeInteger(x) && !Object.is(x, -0));
 }
 
-/** Attributes as JSON. */
-export function formatAttributes(attributes: Attributes): string {
-  return JSON.stringify(attributes, encodeAttribute);
+/** A host array as JSON that `decodeArray` reads. */
+function encodeArray(array: HostArray): object {
+  const data = isLegible(array)
+    ? Array.from(array as ArrayLike<number | bigint>, Number)
+    : Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString('base64');
+  return { $array: arrayTypes[array.constructor.name], data };
 }
 
-/** The graph as text: inputs, calls, outputs. */
+/** How the elements of constants are written: in full, or as a short key where texts are only compared. */
+type ArrayEncoder = (array: HostArray) => unknown;
+
+function formatAttributes(attributes: Attributes, encode: ArrayEncoder): string {
+  return JSON.stringify(attributes, (_key, value: unknown) => {
+    if (typeof value === 'number') {
+      if (Object.is(value, -0)) return { $number: '-0' };
+      return Number.isFinite(value) ? value : { $number: String(value) };
+    }
+    // Host arrays are the only views among attributes.
+    if (ArrayBuffer.isView(value)) return encode(value as HostArray);
+    return isGraph(value) ? { $graph: formatGraph(value, encode) } : value;
+  });
+}
+
+/** Text that is equal for the attributes of two calls exactly when they are equal; short however large the constants are. */
+export function attributesKey(attributes: Attributes): string {
+  return formatAttributes(attributes, hostArrayKey);
+}
+
+function formatCall({ primitive, attributes, inputs, outputs }: GraphCall, graph: Graph, encode: ArrayEncoder): string {
+  const results = outputs.map((value) => `%${value}: ${formatType(graph.values[value])}`).join(', ');
+  const operands = inputs.map((value) => `%${value}`).join(', ');
+  const constants = Object.keys(attributes).length === 0 ? '' : ` ${formatAttributes(attributes, encode)}`;
+  return `${results} = ${primitive.name}(${operands})${constants}`;
+}
+
+function formatGraph(graph: Graph, encode: ArrayEncoder): string {
+  return [
+    ...graph.inputs.map(
+      ({ name, value }) => `input ${JSON.stringify(name)} = %${value}: ${formatType(graph.values[value])}`,
+    ),
+    ...graph.calls.map((call) => formatCall(call, graph, encode)),
+    ...graph.outputs.map(({ name, value }) => `output ${JSON.stringify(name)} = %${value}`),
+  ].join('\n');
+}
+
+/** One call of a graph as its line in the text. */
+export function printCall(call: GraphCall, graph: Graph): string {
+  return formatCall(call, graph, encodeArray);
+}
+
+/** The graph as text: inputs, calls, outputs. `parseGraph` reads it. */
 export function printGraph(graph: Graph): string {
-  const typed = (value: number) => `%${value}: ${formatType(graph.values[value])}`;
-  const lines = graph.inputs.map(({ name, value }) => `input ${JSON.stringify(name)} = ${typed(value)}`);
-  for (const { primitive, attributes, inputs, outputs } of graph.calls) {
-    const constants = Object.keys(attributes).length === 0 ? '' : ` ${formatAttributes(attributes)}`;
-    const operands = inputs.map((value) => `%${value}`).join(', ');
-    lines.push(`${outputs.map(typed).join(', ')} = ${primitive.name}(${operands})${constants}`);
-  }
-  lines.push(...graph.outputs.map(({ name, value }) => `output ${JSON.stringify(name)} = %${value}`));
-  return lines.join('\n');
+  return formatGraph(graph, encodeArray);
 }
 
-/** SHA-256 of the graph's text, hexadecimal. */
+/** SHA-256 that names the graph, hexadecimal: of its text, with hashes in place of long constants. */
 export function hashGraph(graph: Graph): string {
-  return createHash('sha256').update(printGraph(graph)).digest('hex');
+  return createHash('sha256').update(formatGraph(graph, hostArrayKey)).digest('hex');
 }
 
 const dtypeOf = new Map(Object.entries(dtypeFacts).map(([dtype, { short }]) => [short, dtype as DType]));
 
+function malformed(expected: string, got: string): FlowError {
+  return new FlowError({ expected, got, where: 'engine/graph-text parseGraph' });
+}
+
 function parseType(text: string): TensorType {
-  const match = /^(\w+)\[([\d,]*)\]$/.exec(text);
+  const match = /^(\w+)\[((?:\d+(?:,\d+)*)?)\]$/.exec(text);
   const dtype = match === null ? undefined : dtypeOf.get(match[1]);
-  if (match === null || dtype === undefined)
-    throw new FlowError({ expected: 'a type such as f32[2,3]', got: text, where: 'engine/graph-text' });
+  if (match === null || dtype === undefined) throw malformed('a type such as f32[2,3]', text);
   return { dtype, shape: match[2] === '' ? [] : match[2].split(',').map(Number) };
 }
 
-function decodeArray(dtype: DType, data: string | readonly number[]): HostArray {
-  if (typeof data === 'string') {
-    const bytes = Uint8Array.from(Buffer.from(data, 'base64'));
-    return hostArray(dtype, bytes.length / dtypeFacts[dtype].bytes, bytes.buffer);
-  }
-  const array = hostArray(dtype, data.length);
-  for (const [i, value] of data.entries()) array[i] = dtype === 'int64' ? BigInt(value) : value;
-  return array;
+function decodeArray(name: unknown, data: unknown): HostArray {
+  const dtype = Object.values(arrayTypes).find((known) => known === name);
+  if (dtype === undefined) throw malformed('a dtype of `$array`', String(name));
+  if (Array.isArray(data) && data.every((item) => typeof item === 'number')) return elementsOf(dtype, data);
+  if (typeof data !== 'string') throw malformed('`data` of `$array` to be numbers or base64', typeof data);
+  const bytes = Uint8Array.from(Buffer.from(data, 'base64'));
+  const length = bytes.length / dtypeFacts[dtype].bytes;
+  if (!Number.isInteger(length)) throw malformed(`\`data\` to be whole elements of ${dtype}`, `${bytes.length} bytes`);
+  return hostArray(dtype, length, bytes.buffer);
+}
+
+function decodeNumber(text: unknown): number {
+  const value = unusualNumbers.get(String(text));
+  if (value === undefined) throw malformed(`\`$number\` among ${[...unusualNumbers.keys()].join(', ')}`, String(text));
+  return value;
 }
 
 type PrimitiveLookup = (name: string) => Primitive;
@@ -87,47 +127,89 @@ type PrimitiveLookup = (name: string) => Primitive;
 function parseAttributes(text: string, lookup: PrimitiveLookup): Attributes {
   return JSON.parse(text, (_key, value: unknown) => {
     if (typeof value !== 'object' || value === null) return value;
-    if ('$number' in value) return Number(value.$number);
-    if ('$array' in value)
-      return decodeArray(value.$array as DType, (value as unknown as { readonly data: string | number[] }).data);
+    if ('$number' in value) return decodeNumber(value.$number);
+    if ('$array' in value) return decodeArray(value.$array, 'data' in value ? value.data : null);
     return '$graph' in value ? parseGraph(String(value.$graph), lookup) : value;
   }) as Attributes;
 }
 
+/** A graph while its text is read. */
+interface GraphDraft {
+  readonly values: TensorType[];
+  readonly inputs: GraphPort[];
+  readonly calls: GraphCall[];
+  readonly outputs: GraphPort[];
+}
+
+/** The value that `%n: type` defines; values are numbered in the order of their definitions. */
+function define({ values }: GraphDraft, text: string): number {
+  const [, value, type] = /^%(\d+): (\S+)$/.exec(text) ?? ['', '', ''];
+  if (value !== String(values.length)) throw malformed(`a definition of %${values.length}`, text);
+  return values.push(parseType(type)) - 1;
+}
+
+/** The value, defined before, that `%n` names. */
+function known({ values }: GraphDraft, text: string): number {
+  const value = /^%\d+$/.test(text) ? Number(text.slice(1)) : -1;
+  if (values[value] === undefined) throw malformed('a value defined above', text);
+  return value;
+}
+
+function parsePort(draft: GraphDraft, [, kind, quoted, rest]: readonly string[]): void {
+  const name = JSON.parse(quoted) as string;
+  const ports = kind === 'input' ? draft.inputs : draft.outputs;
+  if (ports.some((port) => port.name === name)) throw malformed('unique names', `${quoted} twice`);
+  ports.push({ name, value: kind === 'input' ? define(draft, rest) : known(draft, rest) });
+}
+
+function parseCall(
+  draft: GraphDraft,
+  [, results, name, operands, constants = '{}']: readonly string[],
+  lookup: PrimitiveLookup,
+): void {
+  const primitive = lookup(name);
+  const attributes = parseAttributes(constants, lookup);
+  const inputs = operands === '' ? [] : operands.split(', ').map((operand) => known(draft, operand));
+  const types = primitive.outputTypes(
+    inputs.map((value) => draft.values[value]),
+    attributes,
+  );
+  const outputs = results.split(/, (?=%)/).map((result) => define(draft, result));
+  const given = outputs.map((value) => draft.values[value]);
+  if (given.length !== types.length || !types.every((type, i) => sameType(type, given[i])))
+    throw malformed(`results ${types.map(formatType).join(', ')}`, given.map(formatType).join(', '));
+  draft.calls.push({ primitive, attributes, inputs, outputs });
+}
+
+function parseLine(draft: GraphDraft, line: string, lookup: PrimitiveLookup): void {
+  const port = /^(input|output) ("(?:[^"\\]|\\.)*") = (%\d+.*)$/.exec(line);
+  const call = /^(%[^=]*) = (\w+)\(([%\d, ]*)\)(?: (\{.*\}))?$/.exec(line);
+  if (port !== null) parsePort(draft, port);
+  else if (call !== null) parseCall(draft, call, lookup);
+  else throw malformed('a line that defines an input, a call or an output', line);
+}
+
 /**
- * The graph that `printGraph` wrote.
+ * The graph that `printGraph` wrote, its types checked.
  * @param lookup  primitive of a name, e.g. `primitiveNamed`.
- * @throws FlowError naming the first line that is not of the format.
+ * @throws FlowError naming the first line that is not of the format or does not fit the lines above it.
  */
 export function parseGraph(text: string, lookup: PrimitiveLookup): Graph {
-  const values: TensorType[] = [];
-  const inputs: GraphPort[] = [];
-  const outputs: GraphPort[] = [];
-  const calls: GraphCall[] = [];
-  const define = (typed: string): number => {
-    const [, value, type] = /^%(\d+): (\S+)$/.exec(typed) ?? ['', '-1', ''];
-    values[Number(value)] = parseType(type);
-    return Number(value);
-  };
-  for (const line of text.split('\n')) {
-    const port = /^(input|output) ("(?:[^"\\]|\\.)*") = (%\d+.*)$/.exec(line);
-    const call = /^(%.*?) = (\w+)\(([%\d, ]*)\)(?: (\{.*\}))?$/.exec(line);
-    if (port !== null) {
-      const name = JSON.parse(port[2]) as string;
-      if (port[1] === 'input') inputs.push({ name, value: define(port[3]) });
-      else outputs.push({ name, value: Number(port[3].slice(1)) });
-    } else if (call !== null) {
-      const from = call[3] === '' ? [] : call[3].split(', ').map((name) => Number(name.slice(1)));
-      const to = call[1].split(/, (?=%)/).map(define);
-      const attributes = parseAttributes(call[4] ?? '{}', lookup);
-      calls.push({ primitive: lookup(call[2]), attributes, inputs: from, outputs: to });
-    } else {
+  const draft: GraphDraft = { values: [], inputs: [], calls: [], outputs: [] };
+  for (const [index, line] of text.split('\n').entries()) {
+    try {
+      parseLine(draft, line, lookup);
+    } catch (cause) {
+      // Attributes of the wrong form make a primitive's shape rule fail in any way.
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const excerpt = line.length > 200 ? `${line.slice(0, 200)}...` : line;
       throw new FlowError({
-        expected: 'a line that defines an input, a call or an output',
-        got: line,
+        expected: `line ${index + 1} to be of the format and to fit the lines above it`,
+        got: `\`${excerpt}\` (${reason})`,
         where: 'engine/graph-text parseGraph',
+        cause,
       });
     }
   }
-  return { values, inputs, calls, outputs };
+  return draft;
 }

@@ -3,16 +3,27 @@
  * tracing a function; read by the printer, the verifier, the interpreter and the ONNX emitter.
  */
 import { ShapeError } from '../errors.ts';
-import { formatAttributes } from './graph-text.ts';
+import { attributesKey } from './graph-text.ts';
 import type { Primitive } from './primitive.ts';
-import { type Attributes, applyPrimitive, type Call, placeholder, type Tensor, type TensorType } from './tensor.ts';
+import {
+  type Attributes,
+  applyPrimitive,
+  type Call,
+  formatType,
+  placeholder,
+  sameType,
+  type Tensor,
+  type TensorType,
+} from './tensor.ts';
 
+/** A named input or output. */
 export interface GraphPort {
   readonly name: string;
   /** Index into `Graph.values`. */
   readonly value: number;
 }
 
+/** A call whose operands and results are indices into `Graph.values`. */
 export interface GraphCall {
   readonly primitive: Primitive;
   readonly attributes: Attributes;
@@ -21,19 +32,21 @@ export interface GraphCall {
 }
 
 export interface Graph {
+  /** Types of all values, numbered in the order of their definitions: inputs first, then results of calls. */
   readonly values: readonly TensorType[];
   readonly inputs: readonly GraphPort[];
   readonly calls: readonly GraphCall[];
   readonly outputs: readonly GraphPort[];
 }
 
-/** Calls that the tensors depend on, each after the calls it depends on. */
-export function callsInOrder(roots: readonly Tensor[]): Call[] {
+/** Calls that the tensors depend on, each after the calls it depends on; what `given` tensors depend on is left out. */
+export function callsInOrder(roots: readonly Tensor[], given: ReadonlySet<Tensor> = new Set()): Call[] {
   const ordered: Call[] = [];
   const state = new Map<Call, 'open' | 'done'>();
   const stack: Call[] = [];
-  const push = ({ call }: Tensor) => {
-    if (call !== null && !state.has(call)) stack.push(call);
+  const push = (tensor: Tensor) => {
+    const { call } = tensor;
+    if (call !== null && !state.has(call) && !given.has(tensor)) stack.push(call);
   };
   for (const root of roots) {
     push(root);
@@ -52,72 +65,102 @@ export function callsInOrder(roots: readonly Tensor[]): Call[] {
   return ordered;
 }
 
-/** Text that is equal for two calls exactly when they compute the same thing from the same values. */
-function callKey(
-  primitive: Primitive,
-  attributes: Attributes,
-  inputs: readonly number[],
-  types: readonly TensorType[],
-): string {
-  const shapes = types.map(({ dtype, shape }) => `${dtype}${shape.join('x')}`).join(';');
-  return `${primitive.name}(${inputs.join(',')})${shapes}${formatAttributes(attributes)}`;
+/** A named tensor. */
+export type NamedTensor = readonly [name: string, tensor: Tensor];
+
+function checkPorts(ports: readonly NamedTensor[], what: string): void {
+  const names = new Set<string>();
+  for (const [name] of ports) {
+    if (name === '' || names.has(name)) {
+      const got = name === '' ? 'an empty name' : `\`${name}\` twice`;
+      throw new ShapeError({ expected: `each ${what} to have a name of its own`, got, where: 'engine/graph' });
+    }
+    names.add(name);
+  }
+}
+
+/** Values of a graph under construction, and their numbers. */
+class ValueTable {
+  readonly types: TensorType[] = [];
+  readonly #numbers = new Map<Tensor, number>();
+
+  define({ dtype, shape }: TensorType): number {
+    return this.types.push({ dtype, shape }) - 1;
+  }
+
+  bind(tensor: Tensor, value: number): void {
+    if (!this.#numbers.has(tensor)) this.#numbers.set(tensor, value);
+  }
+
+  read(tensor: Tensor): number {
+    const value = this.#numbers.get(tensor);
+    if (value !== undefined) return value;
+    throw new ShapeError({
+      expected: 'every tensor to come from the inputs',
+      got: `a placeholder ${formatType(tensor)} of another trace`,
+      where: 'engine/graph',
+      remedy: 'passing it as an input',
+    });
+  }
 }
 
 /**
  * The graph that computes the outputs from the inputs: calls that no output needs are absent, and equal calls stand once.
- * @throws ShapeError if an output depends on a placeholder that is not among the inputs.
+ * @param inputs  placeholders, or intermediate tensors, whose own calls are then left out.
+ * @throws ShapeError if an output depends on a placeholder that is not among the inputs, or names are empty or equal.
  */
-export function closeGraph(
-  inputs: readonly (readonly [string, Tensor])[],
-  outputs: readonly (readonly [string, Tensor])[],
-): Graph {
-  const values: TensorType[] = [];
-  const indexOf = new Map<Tensor, number>();
-  const define = (type: TensorType): number => values.push({ dtype: type.dtype, shape: type.shape }) - 1;
-  const read = (tensor: Tensor): number => {
-    const value = indexOf.get(tensor);
-    if (value !== undefined) return value;
-    throw new ShapeError({
-      expected: 'every tensor to come from the inputs',
-      got: 'a tensor of another trace',
-      where: 'engine/trace',
-    });
-  };
+export function closeGraph(inputs: readonly NamedTensor[], outputs: readonly NamedTensor[]): Graph {
+  checkPorts(inputs, 'input');
+  checkPorts(outputs, 'output');
+  const values = new ValueTable();
   const ports = inputs.map(([name, tensor]) => {
-    indexOf.set(tensor, define(tensor));
-    return { name, value: read(tensor) };
+    const value = values.define(tensor);
+    values.bind(tensor, value);
+    return { name, value };
   });
   const calls: GraphCall[] = [];
   const known = new Map<string, readonly number[]>();
-  for (const call of callsInOrder(outputs.map(([, tensor]) => tensor))) {
-    const from = call.inputs.map(read);
-    const key = callKey(call.primitive, call.attributes, from, call.outputs);
+  const needed = callsInOrder(
+    outputs.map(([, tensor]) => tensor),
+    new Set(inputs.map(([, tensor]) => tensor)),
+  );
+  for (const call of needed) {
+    const { primitive, attributes } = call;
+    const from = call.inputs.map((tensor) => values.read(tensor));
+    // Calls with the same key compute the same thing from the same values.
+    const key = `${primitive.name}(${from.join(',')})${attributesKey(attributes)}`;
     let to = known.get(key);
     if (to === undefined) {
-      to = call.outputs.map(define);
+      to = call.outputs.map((output) => values.define(output));
       known.set(key, to);
-      calls.push({ primitive: call.primitive, attributes: call.attributes, inputs: from, outputs: to });
+      calls.push({ primitive, attributes, inputs: from, outputs: to });
     }
-    for (const [index, output] of call.outputs.entries()) if (!indexOf.has(output)) indexOf.set(output, to[index]);
+    for (const [index, output] of call.outputs.entries()) values.bind(output, to[index]);
   }
-  return { values, inputs: ports, calls, outputs: outputs.map(([name, tensor]) => ({ name, value: read(tensor) })) };
+  const results = outputs.map(([name, tensor]) => ({ name, value: values.read(tensor) }));
+  return { values: values.types, inputs: ports, calls, outputs: results };
 }
 
-/** Outputs of the graph's function applied to tensors, by name: the inverse of tracing. */
+/**
+ * Outputs of the graph's function applied to tensors, by name: the inverse of tracing.
+ * @throws ShapeError if an input is missing or of another type.
+ */
 export function inlineGraph(graph: Graph, inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
   const tensors = new Array<Tensor>(graph.values.length);
   for (const { name, value } of graph.inputs) {
-    const given = inputs[name];
-    if (given === undefined)
-      throw new ShapeError({ expected: `an input \`${name}\``, got: 'none', where: 'engine/graph inlineGraph' });
+    const given = Object.hasOwn(inputs, name) ? inputs[name] : null;
+    if (given === null || !sameType(given, graph.values[value])) {
+      throw new ShapeError({
+        expected: `an input \`${name}\` of type ${formatType(graph.values[value])}`,
+        got: given === null ? 'none' : formatType(given),
+        where: 'engine/graph inlineGraph',
+      });
+    }
     tensors[value] = given;
   }
   for (const { primitive, attributes, inputs: from, outputs: to } of graph.calls) {
-    const results = applyPrimitive(
-      primitive,
-      from.map((value) => tensors[value]),
-      attributes,
-    );
+    const operands = from.map((value) => tensors[value]);
+    const results = applyPrimitive(primitive, operands, attributes);
     for (const [index, value] of to.entries()) tensors[value] = results[index];
   }
   return Object.fromEntries(graph.outputs.map(({ name, value }) => [name, tensors[value]]));

@@ -45,6 +45,7 @@ export interface Counterexample<A extends object = Attributes> {
   readonly message: RegExp;
 }
 
+/** One operation. Attributes are plain data, so that a call can be printed and read back. */
 export interface Primitive<A extends object = Attributes> {
   readonly name: string;
   /** Types of the outputs. @throws ShapeError if inputs or attributes do not fit. */
@@ -55,6 +56,8 @@ export interface Primitive<A extends object = Attributes> {
    * @returns one an input; `null` where the input is not differentiable.
    */
   gradient(call: Call<A>, cotangents: readonly (Tensor | null)[], ops: Operations): readonly (Tensor | null)[];
+  /** The call's outputs by other primitives, where the call stands for a graph of its own. */
+  expand?(inputs: readonly Tensor[], attributes: A): readonly Tensor[];
   /** ONNX nodes for each execution provider. */
   readonly lowering: Lowering<A>;
   /** Slow reference, float64. */

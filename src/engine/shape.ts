@@ -1,18 +1,22 @@
 /** Shapes: lists of dimension sizes, outermost first, and the arithmetic on them. */
 import { ShapeError } from '../errors.ts';
 
+/** Sizes of the axes, outermost first; [] for a scalar. */
 export type Shape = readonly number[];
 
+/** Number of elements of a shape; 1 for a scalar. */
 export function elementCount(shape: Shape): number {
   let count = 1;
   for (const size of shape) count *= size;
   return count;
 }
 
+/** Whether two shapes (or lists of axes) are equal. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
+/** A shape as messages show it: "[2, 3]". */
 export function formatShape(shape: Shape): string {
   return `[${shape.join(', ')}]`;
 }

@@ -1,11 +1,12 @@
 /** Checks of values and specs of tensors at the border between host and runtime. */
 import { ShapeError } from '../errors.ts';
-import { elementCount, type HostArray, isHostArrayOf } from './dtype.ts';
+import { type HostArray, isHostArrayOf } from './dtype.ts';
 import type { TensorSpec } from './runtime.ts';
+import { elementCount, formatShape } from './shape.ts';
 
 /** A spec without its name, as messages show it: "float32 [2, 3]". */
 export function describeSpec({ dtype, shape }: Omit<TensorSpec, 'name'>): string {
-  return `${dtype} [${shape.join(', ')}]`;
+  return `${dtype} ${formatShape(shape)}`;
 }
 
 /** @throws ShapeError unless `values` can be the contents of a tensor of this spec. */

@@ -5,14 +5,14 @@
 import { ShapeError } from '../errors.ts';
 import { type DType, dtypeFacts, type HostArray, hostArray } from './dtype.ts';
 import type { Primitive } from './primitive.ts';
-import { formatShape, type Shape } from './shape.ts';
+import { formatShape, type Shape, sameShape } from './shape.ts';
 
 export interface TensorType {
   readonly dtype: DType;
   readonly shape: Shape;
 }
 
-/** Constants of a call: numbers, booleans, strings, lists, host arrays, or a graph. */
+/** Constants of a call: numbers, booleans, strings, lists, host arrays, or a graph. Never changed after the call is made. */
 export type Attributes = Readonly<Record<string, unknown>>;
 
 /** One application of a primitive. */
@@ -31,14 +31,17 @@ export interface Tensor extends TensorType {
   readonly output: number;
 }
 
-/** A tensor that stands for a graph input while a function is traced. */
+/**
+ * A tensor that stands for a graph input while a function is traced.
+ * @throws ShapeError if a size is not an integer >= 0.
+ */
 export function placeholder({ dtype, shape }: TensorType): Tensor {
-  return Object.freeze({ dtype, shape: checkedShape(shape), call: null, output: 0 });
+  return Object.freeze({ dtype, shape: checkedShape(shape, 'engine placeholder'), call: null, output: 0 });
 }
 
-function checkedShape(shape: Shape): Shape {
+function checkedShape(shape: Shape, where: string): Shape {
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
-    throw new ShapeError({ expected: 'every dimension to be an integer >= 0', got: formatShape(shape) });
+    throw new ShapeError({ expected: 'every dimension to be an integer >= 0', got: formatShape(shape), where });
   }
   return Object.freeze([...shape]);
 }
@@ -55,24 +58,56 @@ export function applyPrimitive<A extends object>(
   const types = primitive.outputTypes(inputs, attributes);
   const outputs: Tensor[] = [];
   // Attributes are opaque here: only the primitive itself, which made them, reads them.
-  const call = { primitive, inputs, attributes, outputs } as unknown as Call;
+  const call = { primitive, inputs: [...inputs], attributes, outputs } as unknown as Call;
   types.forEach(({ dtype, shape }, output) => {
-    outputs.push(Object.freeze({ dtype, shape: checkedShape(shape), call, output }));
+    outputs.push(Object.freeze({ dtype, shape: checkedShape(shape, `engine ${primitive.name}`), call, output }));
   });
   return outputs;
 }
 
+/** A type as printed graphs and messages show it: "f32[2,3]". */
 export function formatType({ dtype, shape }: TensorType): string {
   return `${dtypeFacts[dtype].short}[${shape.join(',')}]`;
 }
 
-/** Elements as a host array of the dtype. */
+/** Whether two tensors have the same dtype and shape. */
+export function sameType(a: TensorType, b: TensorType): boolean {
+  return a.dtype === b.dtype && sameShape(a.shape, b.shape);
+}
+
+/** Smallest and largest value of each dtype that is not a float. */
+const integerRange: { readonly [K in DType]: readonly [number, number] | null } = {
+  float32: null,
+  float64: null,
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  uint8: [0, 255],
+  bool: [0, 1],
+};
+
+/**
+ * Elements as a host array of the dtype; floats are rounded.
+ * @throws ShapeError if the dtype cannot hold a value: a fraction, NaN or a number outside its range (for int64, ±(2^53 - 1)).
+ */
 export function elementsOf(dtype: DType, values: ArrayLike<number>): HostArray {
   const array = hostArray(dtype, values.length);
-  if (array instanceof BigInt64Array) {
-    for (let i = 0; i < values.length; i++) array[i] = BigInt(values[i]);
-  } else {
-    array.set(values);
+  const range = integerRange[dtype];
+  if (range === null) {
+    // Floats: one copy.
+    (array as Float32Array | Float64Array).set(values);
+    return array;
+  }
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (!(Number.isInteger(value) && value >= range[0] && value <= range[1])) {
+      throw new ShapeError({
+        expected: `elements of ${dtype} to be integers in [${range.join(', ')}]`,
+        got: `${value}`,
+        where: 'engine/tensor',
+        remedy: 'another dtype, or `cast`',
+      });
+    }
+    array[i] = array instanceof BigInt64Array ? BigInt(value) : value;
   }
   return array;
 }
@@ -94,7 +129,9 @@ export function requireSameDtype(inputs: readonly TensorType[], where: string, a
   return first.dtype;
 }
 
+/** What carries a gradient. */
 export const FLOATS: readonly DType[] = ['float32', 'float64'];
+/** What arithmetic applies to. */
 export const NUMBERS: readonly DType[] = ['float32', 'float64', 'int32', 'int64'];
 /** What an index may be. */
 export const INDICES: readonly DType[] = ['int32', 'int64'];

@@ -1,6 +1,6 @@
 /** Tracing: running an ordinary function once on placeholders to get its graph. */
 import { closeGraph, type Graph } from './graph.ts';
-import { type Shape, sameShape } from './shape.ts';
+import type { Shape } from './shape.ts';
 import { placeholder, type Tensor, type TensorType } from './tensor.ts';
 import { flattenTree, mapTree, type Tree } from './tree.ts';
 
@@ -10,6 +10,7 @@ export type TypeTree = Tree<TensorType>;
 /** The tree of placeholders for a tree of types. */
 export type Placeholders<T> = T extends TensorType ? Tensor : { readonly [K in keyof T]: Placeholders<T[K]> };
 
+/** Whether a value is the type of a tensor (a tensor is one, too). */
 export function isTensorType(value: unknown): value is TensorType {
   return (
     typeof value === 'object' && value !== null && 'dtype' in value && 'shape' in value && Array.isArray(value.shape)
@@ -25,10 +26,17 @@ export function tensorType(shape: Shape, dtype: TensorType['dtype'] = 'float32')
   return { dtype, shape };
 }
 
+/** Leaves with their names in a graph; a tree that is a single tensor has no path, so it gets the name given. */
+function named(tree: TensorTree, single: string): [string, Tensor][] {
+  return isTensor(tree) ? [[single, tree]] : flattenTree<Tensor>(tree, isTensor);
+}
+
 /**
- * Graph of a pure function of trees of tensors. Inputs and outputs are named by their paths in the trees.
+ * Graph of a pure function of trees of tensors. Inputs and outputs are named by their paths in the trees; a single tensor in
+ * place of a tree is named `input` or `output`.
  * @param types  tree of the inputs' types.
- * @throws ShapeError if the function applies an operation to shapes or dtypes that do not fit.
+ * @throws ShapeError if the function applies an operation to shapes or dtypes that do not fit, uses a tensor of another trace,
+ *   or returns something that is not a tree of tensors.
  */
 export function trace<T extends TypeTree>(f: (inputs: Placeholders<T>) => TensorTree, types: T): Graph {
   // The compiler cannot follow the recursion of T through mapTree: both casts say that the tree keeps its form.
@@ -36,10 +44,5 @@ export function trace<T extends TypeTree>(f: (inputs: Placeholders<T>) => Tensor
     placeholder(type),
   );
   const outputs = f(inputs as unknown as Placeholders<T>);
-  return closeGraph(flattenTree<Tensor>(inputs, isTensor), flattenTree<Tensor>(outputs, isTensor));
-}
-
-/** Whether two tensors have the same dtype and shape. */
-export function sameType(a: TensorType, b: TensorType): boolean {
-  return a.dtype === b.dtype && sameShape(a.shape, b.shape);
+  return closeGraph(named(inputs, 'input'), named(outputs, 'output'));
 }

@@ -1,64 +1,75 @@
 /** What a well-formed graph is, checked. */
-import { FlowError, ShapeError } from '../errors.ts';
-import type { Graph, GraphCall } from './graph.ts';
-import { sameShape } from './shape.ts';
-import { formatType } from './tensor.ts';
+import { FlowError } from '../errors.ts';
+import type { Graph, GraphCall, GraphPort } from './graph.ts';
+import { isGraph } from './graph-text.ts';
+import { formatType, sameType } from './tensor.ts';
 
-function fail(what: string, got: string): never {
-  throw new FlowError({ expected: what, got, where: 'engine/verify' });
+function fail(expected: string, got: string): never {
+  throw new FlowError({ expected, got, where: 'engine/verify' });
 }
 
-function verifyCall(graph: Graph, call: GraphCall, index: number, defined: Set<number>): void {
-  const label = `call ${index} (${call.primitive.name})`;
-  for (const value of call.inputs) {
+function verifyNames(ports: readonly GraphPort[]): void {
+  const names = new Set<string>();
+  for (const { name } of ports) {
+    if (names.has(name)) fail('unique names', `\`${name}\` twice`);
+    names.add(name);
+  }
+}
+
+function verifyCall(graph: Graph, index: number, defined: Set<number>): void {
+  const { primitive, inputs, outputs, attributes } = graph.calls[index];
+  const label = `call ${index} (${primitive.name})`;
+  for (const attribute of Object.values(attributes)) if (isGraph(attribute)) verifyGraph(attribute);
+  for (const value of inputs) {
     if (!defined.has(value)) fail(`operands of ${label} to be defined before it`, `%${value}`);
   }
-  const types = call.primitive.outputTypes(
-    call.inputs.map((value) => graph.values[value]),
-    call.attributes,
-  );
-  if (types.length !== call.outputs.length) fail(`${label} to have ${types.length} outputs`, `${call.outputs.length}`);
-  for (const [output, value] of call.outputs.entries()) {
-    const { dtype, shape } = graph.values[value];
-    if (dtype !== types[output].dtype || !sameShape(shape, types[output].shape)) {
-      throw new ShapeError({
-        expected: `%${value} of ${label} to be ${formatType(types[output])}`,
-        got: formatType({ dtype, shape }),
-        where: 'engine/verify',
-      });
-    }
-    if (defined.has(value)) fail('every value to be defined once', `%${value} again in ${label}`);
-    defined.add(value);
+  const operands = inputs.map((value) => graph.values[value]);
+  const types = primitive.outputTypes(operands, attributes);
+  if (types.length !== outputs.length) fail(`${label} to have ${types.length} outputs`, `${outputs.length}`);
+  for (const [output, value] of outputs.entries()) {
+    define(graph, value, { defined, label });
+    if (!sameType(graph.values[value], types[output]))
+      fail(`%${value} of ${label} to be ${formatType(types[output])}`, formatType(graph.values[value]));
+  }
+}
+
+function define(
+  { values }: Graph,
+  value: number,
+  { defined, label }: { readonly defined: Set<number>; readonly label: string },
+): void {
+  if (values[value] === undefined) fail(`${label} to define a value with a type`, `%${value}`);
+  if (defined.has(value)) fail('every value to be defined once', `%${value} again by ${label}`);
+  if (value !== defined.size) fail(`values in order: %${defined.size} by ${label}`, `%${value}`);
+  defined.add(value);
+}
+
+/** Walks back from the outputs: a call that it does not meet is a dead end. */
+function verifyNeed(calls: readonly GraphCall[], outputs: readonly GraphPort[]): void {
+  const needed = new Set(outputs.map(({ value }) => value));
+  for (let index = calls.length - 1; index >= 0; index--) {
+    const { inputs, outputs: results, primitive } = calls[index];
+    if (!results.some((value) => needed.has(value)))
+      fail('every call to be needed for an output', `call ${index} (${primitive.name}), a dead end`);
+    for (const value of inputs) needed.add(value);
   }
 }
 
 /**
- * Checks a graph: every value is defined once and before its use (so the graph is acyclic), has the type that its primitive
- * gives it, every call is needed for an output, and names are unique.
- * @throws FlowError or ShapeError naming the first fault.
+ * Checks a graph and the bodies of its calls: values are defined once, in order, before their use (so the graph is acyclic), each
+ * has the type that its primitive gives it, every call is needed for an output, and names are unique among inputs and among outputs.
+ * @throws FlowError naming the first fault; ShapeError where a primitive refuses its operands.
  */
 export function verifyGraph(graph: Graph): void {
+  const { inputs, calls, outputs, values } = graph;
+  verifyNames(inputs);
+  verifyNames(outputs);
   const defined = new Set<number>();
-  for (const { name, value } of graph.inputs) {
-    if (graph.values[value] === undefined || defined.has(value))
-      fail(`input \`${name}\` to be a value of its own`, `%${value}`);
-    defined.add(value);
-  }
-  for (const ports of [graph.inputs, graph.outputs]) {
-    const names = ports.map(({ name }) => name);
-    const twice = names.find((name, index) => names.indexOf(name) !== index);
-    if (twice !== undefined) fail('unique names', `\`${twice}\` twice`);
-  }
-  for (const [index, call] of graph.calls.entries()) verifyCall(graph, call, index, defined);
-  const needed = new Set<number>();
-  for (const { name, value } of graph.outputs) {
+  for (const { name, value } of inputs) define(graph, value, { defined, label: `input \`${name}\`` });
+  for (const index of calls.keys()) verifyCall(graph, index, defined);
+  if (defined.size !== values.length) fail(`${values.length} values to be defined`, `${defined.size}`);
+  for (const { name, value } of outputs) {
     if (!defined.has(value)) fail(`output \`${name}\` to be defined`, `%${value}`);
-    needed.add(value);
   }
-  for (let index = graph.calls.length - 1; index >= 0; index--) {
-    const { inputs, outputs, primitive } = graph.calls[index];
-    if (!outputs.some((value) => needed.has(value)))
-      fail('every call to be needed for an output', `call ${index} (${primitive.name}), a dead end`);
-    for (const value of inputs) needed.add(value);
-  }
+  verifyNeed(calls, outputs);
 }

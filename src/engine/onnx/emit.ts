@@ -1,6 +1,7 @@
 /** Graphs to ONNX models, through each primitive's lowering for the provider. */
-import type { DType, HostArray } from '../dtype.ts';
-import type { Graph } from '../graph.ts';
+import { FlowError } from '../../errors.ts';
+import { type DType, type HostArray, hostArrayKey } from '../dtype.ts';
+import type { Graph, GraphPort } from '../graph.ts';
 import type { OnnxModel, Provider, TensorSpec } from '../runtime.ts';
 import { elementsOf } from '../tensor.ts';
 import type { EmitOptions, Emitter, OnnxAttributeValue } from './lowering.ts';
@@ -10,6 +11,7 @@ function attribute(name: string, value: OnnxAttributeValue): OnnxAttribute {
   if (typeof value === 'string') return { name, string: value };
   if ('int' in value) return { name, int: value.int };
   if ('float' in value) return { name, float: value.float };
+  // The compiler does not narrow a union of lists by a test of their elements.
   if (value.every((item) => typeof item === 'number')) return { name, ints: value as readonly number[] };
   return { name, strings: value as readonly string[] };
 }
@@ -19,12 +21,21 @@ class GraphEmitter implements Emitter {
   readonly provider: Provider;
   readonly collected: OnnxNode[] = [];
   readonly initializers: OnnxInitializer[] = [];
+  /** Optimisers that would harm the model. */
+  readonly harmful = new Set<string>();
   readonly #constants = new Map<string, string>();
+  /** Names that inputs and outputs have, so that values in between get others. */
+  readonly #taken: ReadonlySet<string>;
   /** Name of the call being lowered: nodes carry it, so that errors and profiles name it. */
-  scope = '';
+  #scope = '';
 
-  constructor(provider: Provider) {
+  constructor(provider: Provider, taken: ReadonlySet<string>) {
     this.provider = provider;
+    this.#taken = taken;
+  }
+
+  #free(name: string): string {
+    return this.#taken.has(name) ? this.#free(`${name}'`) : name;
   }
 
   node(opType: string, inputs: readonly string[], options: EmitOptions = {}): string {
@@ -37,11 +48,11 @@ class GraphEmitter implements Emitter {
     { attributes = {}, domain, outputs }: EmitOptions & { readonly outputs: number },
   ): string[] {
     const id = this.collected.length;
-    const names = Array.from({ length: outputs }, (_, i) => (outputs === 1 ? `v${id}` : `v${id}_${i}`));
+    const names = Array.from({ length: outputs }, (_, i) => this.#free(outputs === 1 ? `v${id}` : `v${id}_${i}`));
     this.collected.push({
       opType,
       domain: domain ?? '',
-      name: `${this.scope}/${opType}_${id}`,
+      name: `${this.#scope}/${opType}_${id}`,
       inputs,
       outputs: names,
       attributes: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
@@ -50,11 +61,10 @@ class GraphEmitter implements Emitter {
   }
 
   constant(dtype: DType, shape: readonly number[], data: HostArray): string {
-    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    const key = `${dtype}[${shape.join(',')}]${bytes.toString('base64')}`;
+    const key = `${dtype}[${shape.join(',')}]${hostArrayKey(data)}`;
     let name = this.#constants.get(key);
     if (name === undefined) {
-      name = `c${this.initializers.length}`;
+      name = this.#free(`c${this.initializers.length}`);
       this.#constants.set(key, name);
       this.initializers.push({ name, dtype, shape, data });
     }
@@ -62,19 +72,23 @@ class GraphEmitter implements Emitter {
   }
 
   ints(values: readonly number[]): string {
-    return this.constant('int64', [values.length], BigInt64Array.from(values, BigInt));
+    return this.constant('int64', [values.length], elementsOf('int64', values));
   }
 
   scalar(dtype: DType, value: number): string {
     return this.constant(dtype, [], elementsOf(dtype, [value]));
   }
 
+  keepFrom(optimizer: string): void {
+    this.harmful.add(optimizer);
+  }
+
   graph(graph: Graph, inputs: readonly string[]): string[] {
     const names = new Array<string>(graph.values.length);
     for (const [index, { value }] of graph.inputs.entries()) names[value] = inputs[index];
-    const outer = this.scope;
+    const outer = this.#scope;
     for (const [index, { primitive, attributes, inputs: from, outputs: to }] of graph.calls.entries()) {
-      this.scope = `${outer}${outer === '' ? '' : '/'}${primitive.name}_${index}`;
+      this.#scope = `${outer}${outer === '' ? '' : '/'}${primitive.name}_${index}`;
       const results = (primitive.lowering[this.provider] ?? primitive.lowering.default)(this, {
         inputs: from.map((value) => names[value]),
         inputTypes: from.map((value) => graph.values[value]),
@@ -83,65 +97,81 @@ class GraphEmitter implements Emitter {
       });
       for (const [output, value] of to.entries()) names[value] = results[output];
     }
-    this.scope = outer;
+    this.#scope = outer;
     return graph.outputs.map(({ value }) => names[value]);
   }
 }
 
-function spec(graph: Graph, name: string, value: number): TensorSpec {
-  return { name, dtype: graph.values[value].dtype, shape: graph.values[value].shape };
+/**
+ * Nodes in which results carry the outputs' names. A result that is an input, a constant or the result of another output, too, is
+ * copied, so that every output is a value of its own.
+ */
+function withOutputNames(
+  nodes: readonly OnnxNode[],
+  results: readonly string[],
+  outputs: readonly TensorSpec[],
+): OnnxNode[] {
+  const produced = new Set(nodes.flatMap((node) => node.outputs));
+  const renamed = new Map<string, string>();
+  const copies: OnnxNode[] = [];
+  for (const [index, { name }] of outputs.entries()) {
+    const result = results[index];
+    if (produced.has(result) && !renamed.has(result)) renamed.set(result, name);
+    else {
+      const copy = { opType: 'Identity', domain: '', name: `output/${name}`, attributes: [] };
+      copies.push({ ...copy, inputs: [result], outputs: [name] });
+    }
+  }
+  const rename = (value: string) => renamed.get(value) ?? value;
+  return [...nodes, ...copies].map((node) => ({
+    ...node,
+    inputs: node.inputs.map(rename),
+    outputs: node.outputs.map(rename),
+  }));
 }
 
-/** ONNX Runtime's optimisers that a graph must be kept from. */
-function harmfulOptimizers(graph: Graph): string[] {
-  const harmful: string[] = [];
-  // It would merge recomputed values with the originals.
-  if (graph.calls.some(({ primitive }) => primitive.name === 'barrier')) harmful.push('CommonSubexpressionElimination');
-  // It makes a float64 x sigmoid(x) into an operator that exists in float32 only.
-  if (graph.values.some(({ dtype }) => dtype === 'float64')) harmful.push('QuickGeluFusion');
-  return harmful;
+function specsOf({ values }: Graph, ports: readonly GraphPort[]): TensorSpec[] {
+  return ports.map(({ name, value }) => ({ name, dtype: values[value].dtype, shape: values[value].shape }));
+}
+
+/** @throws FlowError unless ONNX, where all names of values share one space, can have these. */
+function checkNames(inputs: readonly TensorSpec[], outputs: readonly TensorSpec[]): Set<string> {
+  const names = new Set<string>();
+  for (const { name } of [...inputs, ...outputs]) {
+    if (name === '' || names.has(name)) {
+      throw new FlowError({
+        expected: 'inputs and outputs with names of their own',
+        got: name === '' ? 'an empty name' : `\`${name}\` twice`,
+        where: 'engine/onnx emitModel',
+        remedy: 'another key in the record that the traced function returns',
+      });
+    }
+    names.add(name);
+  }
+  return names;
 }
 
 export interface EmitModelOptions {
-  /** Default `cpu`. */
+  /** Where the model will run: primitives are lowered for it. Default `cpu`. */
   readonly provider?: Provider;
+  /** Name of the ONNX graph. Default `flowloom`. */
   readonly name?: string;
 }
 
 /**
  * The graph as an ONNX model whose inputs and outputs keep their names. Every output is a value of its own: where the graph
  * hands out an input, a constant or one value twice, a copy is emitted.
+ * @throws FlowError if two inputs or outputs have the same name, or one has none.
  */
 export function emitModel(graph: Graph, { provider = 'cpu', name = 'flowloom' }: EmitModelOptions = {}): OnnxModel {
-  const emitter = new GraphEmitter(provider);
-  const inputs = graph.inputs.map((port) => spec(graph, port.name, port.value));
+  const inputs = specsOf(graph, graph.inputs);
+  const outputs = specsOf(graph, graph.outputs);
+  const emitter = new GraphEmitter(provider, checkNames(inputs, outputs));
   const results = emitter.graph(
     graph,
     inputs.map((input) => input.name),
   );
-  const outputs = graph.outputs.map((port) => spec(graph, port.name, port.value));
-  emitter.scope = 'output';
-  const renamed = new Map<string, string>();
-  const produced = new Set(emitter.collected.flatMap((node) => node.outputs));
-  for (const [index, { name: wanted }] of outputs.entries()) {
-    const result = results[index];
-    if (produced.has(result) && !renamed.has(result)) renamed.set(result, wanted);
-    else
-      emitter.collected.push({
-        opType: 'Identity',
-        domain: '',
-        name: `output/${wanted}`,
-        inputs: [result],
-        outputs: [wanted],
-        attributes: [],
-      });
-  }
-  const rename = (value: string) => renamed.get(value) ?? value;
-  const nodes = emitter.collected.map((node) => ({
-    ...node,
-    inputs: node.inputs.map(rename),
-    outputs: node.outputs.map(rename),
-  }));
+  const nodes = withOutputNames(emitter.collected, results, outputs);
   const bytes = encodeModel({ name, nodes, inputs, outputs, initializers: emitter.initializers });
-  return { bytes, inputs, outputs, disabledOptimizers: harmfulOptimizers(graph) };
+  return { bytes, inputs, outputs, disabledOptimizers: [...emitter.harmful] };
 }

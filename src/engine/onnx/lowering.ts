@@ -4,9 +4,11 @@ import type { Graph } from '../graph.ts';
 import type { Provider } from '../runtime.ts';
 import type { Attributes, TensorType } from '../tensor.ts';
 
+/** Value of a node attribute; a list is of integers or of strings. */
 export type OnnxAttributeValue = OnnxScalar | readonly number[] | readonly string[];
 type OnnxScalar = { readonly int: number } | { readonly float: number } | string;
 
+/** What a node may have besides its inputs. */
 export interface EmitOptions {
   readonly attributes?: Readonly<Record<string, OnnxAttributeValue>>;
   /** `com.microsoft` for contributed operators; default is ONNX's own domain. */
@@ -28,10 +30,13 @@ export interface Emitter {
   ints(values: readonly number[]): string;
   /** Constant scalar, []. */
   scalar(dtype: DType, value: number): string;
+  /** Keeps the model from an optimiser of ONNX Runtime that would harm it, by the optimiser's name. */
+  keepFrom(optimizer: string): void;
   /** Emits a whole graph on the named inputs and returns the names of its outputs. */
   graph(graph: Graph, inputs: readonly string[]): string[];
 }
 
+/** One call as a lowering sees it. */
 export interface LoweringCall<A extends object = Attributes> {
   /** Names of the inputs. */
   readonly inputs: readonly string[];

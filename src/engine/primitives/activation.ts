@@ -6,18 +6,25 @@ import { errorFunction, unary } from './unary.ts';
 
 const logistic = (x: number) => 1 / (1 + Math.exp(-x));
 
+const lowerSigmoid: Lower<None> = (emit, { inputs, inputTypes: [{ dtype }] }) => {
+  // It makes a float64 x sigmoid(x) into an operator that exists in float32 only.
+  if (dtype === 'float64') emit.keepFrom('QuickGeluFusion');
+  return [emit.node('Sigmoid', inputs)];
+};
+
 export const sigmoidPrimitive = unary('sigmoid', {
-  onnx: 'Sigmoid',
+  onnx: lowerSigmoid,
   f: logistic,
   gradient: (d, _x, y, { multiply, subtract }) => multiply(d, multiply(y, subtract(1, y))),
 });
 
 /** The contributed QuickGelu(alpha = 1) is x sigmoid(x) in one pass; it exists in float32 on CPU and CUDA. */
-const lowerSilu: Lower<None> = (emit, { inputs: [x], inputTypes: [{ dtype }] }) => [
-  dtype === 'float32' && emit.provider !== 'webgpu'
-    ? emit.node('QuickGelu', [x], { domain: 'com.microsoft', attributes: { alpha: { float: 1 } } })
-    : emit.node('Mul', [x, emit.node('Sigmoid', [x])]),
-];
+const lowerSilu: Lower<None> = (emit, call) => {
+  const { inputs, inputTypes } = call;
+  return inputTypes[0].dtype === 'float32' && emit.provider !== 'webgpu'
+    ? [emit.node('QuickGelu', inputs, { domain: 'com.microsoft', attributes: { alpha: { float: 1 } } })]
+    : [emit.node('Mul', [...inputs, ...lowerSigmoid(emit, call)])];
+};
 
 export const siluPrimitive = unary('silu', {
   onnx: lowerSilu,

@@ -1,5 +1,6 @@
 /** Elementwise arithmetic on two operands. They broadcast by NumPy's rule; dtypes must be equal; a number takes the other's dtype. */
 import { ShapeError } from '../../errors.ts';
+import { dtypeFacts } from '../dtype.ts';
 import type { ExampleInput, None, Operations, Primitive } from '../primitive.ts';
 import { broadcastAxes, broadcastShapes, type Shape, sameShape } from '../shape.ts';
 import { applyPrimitive, NUMBERS, requireSameDtype, type Tensor, type TensorType } from '../tensor.ts';
@@ -36,7 +37,10 @@ function binary(name: string, { onnx, f, gradient, ranges }: BinaryRule): Primit
       return [sumTo(forA, a.shape, ops), sumTo(forB, b.shape, ops)];
     },
     lowering: { default: (emit, { inputs }) => [emit.node(onnx, inputs)] },
-    reference: (inputs, _attributes, [type]) => [mapBroadcast(inputs, type.shape, f)],
+    reference(inputs, _attributes, [{ dtype, shape }]) {
+      const exact = mapBroadcast(inputs, shape, f);
+      return [dtypeFacts[dtype].isFloat ? exact : exact.map(Math.trunc)];
+    },
     examples: [
       { inputs: [first, second], attributes: {} },
       {
@@ -50,6 +54,13 @@ function binary(name: string, { onnx, f, gradient, ranges }: BinaryRule): Primit
         inputs: [
           { ...first, shape: [] },
           { ...second, shape: [3] },
+        ],
+        attributes: {},
+      },
+      {
+        inputs: [
+          { dtype: 'int32', shape: [4], range: [-7, 7] },
+          { dtype: 'int32', shape: [4], range: [1, 3] },
         ],
         attributes: {},
       },
@@ -130,7 +141,7 @@ export function operands(a: Operand, b: Operand, where: string): readonly [Tenso
 
 function applyBinary(primitive: Primitive<None>, a: Operand, b: Operand, neutral?: number): Tensor {
   const pair = operands(a, b, `engine ${primitive.name}`);
-  if (neutral !== undefined && pair[0].dtype === pair[1].dtype) {
+  if (neutral !== undefined && pair[0].dtype === pair[1].dtype && NUMBERS.includes(pair[0].dtype)) {
     // x + 0 and x * 1 leave no trace.
     if (scalarValue(pair[1]) === neutral) return pair[0];
     if (scalarValue(pair[0]) === neutral) return pair[1];
@@ -153,7 +164,7 @@ export function multiply(a: Operand, b: Operand): Tensor {
   return applyBinary(multiplyPrimitive, a, b, 1);
 }
 
-/** a / b. */
+/** a / b; integers are truncated towards zero. */
 export function divide(a: Operand, b: Operand): Tensor {
   return applyBinary(dividePrimitive, a, b);
 }
@@ -168,7 +179,7 @@ export function minimum(a: Operand, b: Operand): Tensor {
   return applyBinary(minimumPrimitive, a, b);
 }
 
-/** a^b for a > 0. For whole and half constant exponents see `power`. */
+/** a^b for a > 0. A square is better written `multiply(a, a)`, which holds for every sign; a root `sqrt(a)`. */
 export function pow(a: Operand, b: Operand): Tensor {
   return applyBinary(powPrimitive, a, b);
 }

@@ -107,7 +107,7 @@ type CastAttributes = {
   readonly to: DType;
 };
 
-/** Wraps a float64 value as the dtype would hold it. */
+/** A float64 value as the dtype would hold it; of integers, only a uint8 wraps. */
 function converted(value: number, to: DType): number {
   if (to === 'bool') return Number(value !== 0);
   if (to === 'float32') return Math.fround(value);

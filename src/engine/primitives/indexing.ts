@@ -254,7 +254,9 @@ export function scatterAdd(
   indices: Tensor,
   { axis = 0, size }: { readonly axis?: number; readonly size: number },
 ): Tensor {
-  return applyPrimitive(scatterAddPrimitive, [updates, indices], { axis, size })[0];
+  const rank = updates.shape.length - indices.shape.length + 1;
+  const place = normalizeAxis(axis, rank, 'engine scatterAdd');
+  return applyPrimitive(scatterAddPrimitive, [updates, indices], { axis: place, size })[0];
 }
 
 /** Elements of x at indices of its own shape but for one axis. */
@@ -270,5 +272,6 @@ export function scatterAlong(
   indices: Tensor,
   { axis, size }: { readonly axis: number; readonly size: number },
 ): Tensor {
-  return applyPrimitive(scatterAlongPrimitive, [updates, indices], { axis, size })[0];
+  const place = normalizeAxis(axis, updates.shape.length, 'engine scatterAlong');
+  return applyPrimitive(scatterAlongPrimitive, [updates, indices], { axis: place, size })[0];
 }

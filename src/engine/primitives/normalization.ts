@@ -3,7 +3,7 @@
 import { ShapeError } from '../../errors.ts';
 import type { Emitter } from '../onnx/lowering.ts';
 import type { Primitive } from '../primitive.ts';
-import { formatShape, normalizeAxis } from '../shape.ts';
+import { formatShape, normalizeAxis, sameShape } from '../shape.ts';
 import { applyPrimitive, FLOATS, requireSameDtype, type Tensor, type TensorType } from '../tensor.ts';
 import { add, multiply } from './arithmetic.ts';
 import { reshape } from './shape.ts';
@@ -135,26 +135,56 @@ export interface AffineOptions {
   readonly epsilon?: number;
 }
 
-function affine(x: Tensor, { scale, bias }: AffineOptions): Tensor {
-  const scaled = scale ? multiply(x, scale) : x;
-  return bias ? add(scaled, bias) : scaled;
+/** The factor and the offset, if given, stretched over `positions` axes behind theirs. @throws ShapeError unless they are [features]. */
+function affine(
+  x: Tensor,
+  { scale = null, bias = null }: AffineOptions,
+  { features, positions, where }: { readonly features: number; readonly positions: number; readonly where: string },
+): Tensor {
+  for (const values of [scale, bias]) {
+    if (values === null || sameShape(values.shape, [features])) continue;
+    throw new ShapeError({
+      expected: `\`scale\` and \`bias\` to be [features] = [${features}]`,
+      got: formatShape(values.shape),
+      where,
+    });
+  }
+  const aligned = (values: Tensor) => reshape(values, [features, ...new Array<number>(positions).fill(1)]);
+  const scaled = scale === null ? x : multiply(x, aligned(scale));
+  return bias === null ? scaled : add(scaled, aligned(bias));
 }
 
-/** x with mean 0 and variance 1 over the last axis, before an optional affine map [ba:16]. */
+/** One of the normalisations over the last axis, and the affine map. */
+function normalizeLast(x: Tensor, primitive: Primitive<NormalizeAttributes>, options: AffineOptions): Tensor {
+  const normal = applyPrimitive(primitive, [x], { epsilon: options.epsilon ?? 1e-5 })[0];
+  return affine(normal, options, {
+    features: x.shape[x.shape.length - 1],
+    positions: 0,
+    where: `engine ${primitive.name}`,
+  });
+}
+
+/**
+ * x with mean 0 and variance 1 over the last axis, before an optional affine map [ba:16].
+ * @throws ShapeError unless `scale` and `bias` are [features].
+ */
 export function layerNorm(x: Tensor, options: AffineOptions = {}): Tensor {
-  return affine(applyPrimitive(standardizePrimitive, [x], { epsilon: options.epsilon ?? 1e-5 })[0], options);
+  return normalizeLast(x, standardizePrimitive, options);
 }
 
-/** x with mean square 1 over the last axis, before an optional affine map [zhang:19]. */
+/**
+ * x with mean square 1 over the last axis, before an optional affine map [zhang:19].
+ * @throws ShapeError unless `scale` and `bias` are [features].
+ */
 export function rmsNorm(x: Tensor, options: AffineOptions = {}): Tensor {
-  return affine(applyPrimitive(rmsScalePrimitive, [x], { epsilon: options.epsilon ?? 1e-5 })[0], options);
+  return normalizeLast(x, rmsScalePrimitive, options);
 }
 
 /**
  * x with mean 0 and variance 1 over each group of channels and all positions, before an optional affine map [wu:18].
  * @param x  float [batch, channels, ...positions].
  * @param options.scale  [channels]; `bias` likewise.
- * @throws ShapeError unless `groups` divides the channels.
+ * @throws ShapeError unless `groups` divides the channels, and `scale` and `bias` are [channels].
  */
 export function groupNorm(x: Tensor, groups: number, options: AffineOptions = {}): Tensor {
   const [batch, channels, ...positions] = x.shape;
@@ -167,7 +197,9 @@ export function groupNorm(x: Tensor, groups: number, options: AffineOptions = {}
   }
   const rows = reshape(x, [batch, groups, -1]);
   const normal = applyPrimitive(standardizePrimitive, [rows], { epsilon: options.epsilon ?? 1e-5 })[0];
-  const perChannel = (values: Tensor | null | undefined) =>
-    values ? reshape(values, [channels, ...positions.map(() => 1)]) : null;
-  return affine(reshape(normal, x.shape), { scale: perChannel(options.scale), bias: perChannel(options.bias) });
+  return affine(reshape(normal, x.shape), options, {
+    features: channels,
+    positions: positions.length,
+    where: 'engine groupNorm',
+  });
 }

@@ -20,7 +20,7 @@ type ShapeAttributes = { readonly shape: Shape };
 export const reshapePrimitive: Primitive<ShapeAttributes> = {
   name: 'reshape',
   outputTypes([x], { shape }) {
-    if (elementCount(x.shape) !== elementCount(shape)) {
+    if (elementCount(x.shape) !== elementCount(shape) || !shape.every(Number.isInteger)) {
       throw new ShapeError({
         expected: `a shape with the ${elementCount(x.shape)} elements of ${formatShape(x.shape)}`,
         got: formatShape(shape),
@@ -44,10 +44,14 @@ export const reshapePrimitive: Primitive<ShapeAttributes> = {
       attributes: { shape: [4] },
       message: /6 elements of \[2, 3\]; got \[4\]/,
     },
+    { inputs: [{ dtype: 'float32', shape: [6] }], attributes: { shape: [1.5, 4] }, message: /got \[1.5, 4\]/ },
   ],
 };
 
-/** The same elements in row-major order under another shape; one size may be -1 and is inferred. */
+/**
+ * The same elements in row-major order under another shape; one size may be -1 and is inferred.
+ * @throws ShapeError if the shapes differ in their number of elements.
+ */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = shape.reduce((count, size) => (size === -1 ? count : count * size), 1);
   const full = shape.map((size) => (size === -1 ? elementCount(x.shape) / known : size));
@@ -109,7 +113,10 @@ function inverseOrder(order: readonly number[]): number[] {
   return inverse;
 }
 
-/** Axes in another order: axis i of the result is axis `order[i]` of x. Default: the last two swapped. */
+/**
+ * Axes in another order: axis i of the result is axis `order[i]` of x. Default: the last two swapped.
+ * @throws ShapeError if `order` is not a permutation of the axes.
+ */
 export function transpose(x: Tensor, order?: readonly number[]): Tensor {
   const axes = x.shape.map((_, axis) => axis);
   const wanted = order ?? [...axes.slice(0, -2), ...axes.slice(-2).reverse()];
@@ -124,7 +131,7 @@ export function transpose(x: Tensor, order?: readonly number[]): Tensor {
     )
       return x.call.inputs[0];
   }
-  return applyPrimitive(transposePrimitive, [x], { order: wanted })[0];
+  return applyPrimitive(transposePrimitive, [x], { order: [...wanted] })[0];
 }
 
 export const broadcastPrimitive: Primitive<ShapeAttributes> = {
@@ -156,9 +163,12 @@ export const broadcastPrimitive: Primitive<ShapeAttributes> = {
   counterexamples: [{ inputs: [{ dtype: 'float32', shape: [2] }], attributes: { shape: [3] }, message: /broadcast/ }],
 };
 
-/** x stretched to a shape by NumPy's rule. Elementwise operations broadcast by themselves. */
+/**
+ * x stretched to a shape by NumPy's rule. Elementwise operations broadcast by themselves.
+ * @throws ShapeError if x does not stretch to it.
+ */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
-  return sameShape(x.shape, shape) ? x : applyPrimitive(broadcastPrimitive, [x], { shape })[0];
+  return sameShape(x.shape, shape) ? x : applyPrimitive(broadcastPrimitive, [x], { shape: [...shape] })[0];
 }
 
 type AxisAttributes = { readonly axis: number };
@@ -220,7 +230,7 @@ export const concatPrimitive: Primitive<AxisAttributes> = {
   ],
 };
 
-/** Tensors one after another along an axis; all other sizes are equal. */
+/** Tensors one after another along an axis. @throws ShapeError if there are none, or other sizes or dtypes differ. */
 export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   if (tensors.length === 0)
     throw new ShapeError({ expected: 'at least one tensor', got: 'none', where: 'engine concat' });
@@ -230,8 +240,9 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   })[0];
 }
 
-/** Tensors of one shape along a new axis. */
+/** Tensors of one shape along a new axis. @throws ShapeError if there are none, or shapes or dtypes differ. */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+  if (tensors.length === 0) return concat(tensors, axis);
   const place = normalizeAxis(axis, tensors[0].shape.length + 1, 'engine stack');
   return concat(
     tensors.map((x) => reshape(x, x.shape.toSpliced(place, 0, 1))),

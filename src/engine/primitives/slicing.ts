@@ -69,13 +69,18 @@ export const slicePrimitive: Primitive<SliceAttributes> = {
 };
 
 export interface SliceRange {
+  /** Default 0. */
   readonly start?: number;
-  /** Exclusive. */
+  /** Exclusive. Default the size. */
   readonly end?: number;
+  /** >= 1. Default 1. */
   readonly step?: number;
 }
 
-/** Elements with start <= index < end in steps, on each axis listed; bounds may be negative to count from the end. */
+/**
+ * Elements with start <= index < end in steps, on each axis listed; axes and bounds may be negative to count from the end.
+ * @throws ShapeError if bounds lie outside of the axis.
+ */
 export function slice(x: Tensor, ranges: Readonly<Record<number, SliceRange>>): Tensor {
   const starts = x.shape.map(() => 0);
   const ends = [...x.shape];
@@ -91,12 +96,15 @@ export function slice(x: Tensor, ranges: Readonly<Record<number, SliceRange>>): 
   return applyPrimitive(slicePrimitive, [x], { starts, ends, steps })[0];
 }
 
-/** Elements start <= index < end of one axis. */
+/** Elements start <= index < end of one axis. @throws ShapeError as `slice`. */
 export function sliceAxis(x: Tensor, axis: number, start: number, end: number): Tensor {
-  return slice(x, { [axis < 0 ? axis + x.shape.length : axis]: { start, end } });
+  return slice(x, { [axis]: { start, end } });
 }
 
-/** x cut along an axis into parts of the given sizes, or into a number of equal parts. */
+/**
+ * x cut along an axis into parts of the given sizes, or into a number of equal parts.
+ * @throws ShapeError if the sizes do not add up to the axis, or the number does not divide it.
+ */
 export function split(x: Tensor, sizes: readonly number[] | number, axis: number): Tensor[] {
   const place = normalizeAxis(axis, x.shape.length, 'engine split');
   const list = typeof sizes === 'number' ? new Array<number>(sizes).fill(x.shape[place] / sizes) : sizes;
@@ -201,8 +209,8 @@ export interface PadCounts {
   readonly between?: readonly number[];
 }
 
-/** x surrounded by (and interleaved with) zeros. */
+/** x surrounded by (and interleaved with) zeros. @throws ShapeError unless counts are >= 0, one an axis. */
 export function pad(x: Tensor, { before, after, between = x.shape.map(() => 0) }: PadCounts): Tensor {
   if ([...before, ...after, ...between].every((count) => count === 0)) return x;
-  return applyPrimitive(padPrimitive, [x], { before, after, between })[0];
+  return applyPrimitive(padPrimitive, [x], { before: [...before], after: [...after], between: [...between] })[0];
 }
