@@ -1,12 +1,10 @@
-import { add, constantTensor, reshape, silu, split } from '../engine/ops.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import { add, constantTensor, reshape, split } from '../engine/ops.ts';
 import { ConfigError } from '../errors.ts';
+import { type ConditionParameters, conditionEmbedding } from './layers/condition.ts';
 import { type DitBlockParameters, ditBlock, modulatedNorm, xavierLinear } from './layers/dit-block.ts';
-import { type LabelParameters, labelEmbedding } from './layers/label-embedding.ts';
 import { type LinearParameters, linear, zeroStart } from './layers/linear.ts';
 import { fromPatches, gridEmbedding, toPatches } from './layers/patches.ts';
-import { timeEmbedding } from './layers/time-embedding.ts';
-import { checkInputs, type Model, type ModelInputs } from './model.ts';
+import { checkInputs, type Model } from './model.ts';
 import { constantly, normal, type TensorsOf } from './parameters.ts';
 
 export interface DitSize {
@@ -49,8 +47,7 @@ const TIME_FEATURES = 256;
 export type DitParameters = {
   /** [width, channels · patch · patch]: a convolution kernel with its last three axes as one. */
   readonly patches: LinearParameters;
-  readonly time: readonly [LinearParameters, LinearParameters];
-  readonly label?: LabelParameters;
+  readonly condition: ConditionParameters;
   readonly blocks: readonly DitBlockParameters[];
   /** From the condition to shift and scale of the last norm: [2 width, width]. */
   readonly modulation: LinearParameters;
@@ -68,30 +65,21 @@ function checkOptions({ shape, patch, width }: DitOptions): void {
 }
 
 function ditLayers(options: DitOptions) {
-  const { shape, patch, depth, width, heads, mlpRatio = 4, classes } = options;
-  const timeStart = { weight: normal(0.02), bias: constantly(0) };
+  const { shape, patch, depth, width, heads, mlpRatio = 4, classes, timeScale = 1000 } = options;
   return {
     patches: xavierLinear(shape[0] * patch * patch, width),
-    time: [linear(TIME_FEATURES, width, timeStart), linear(width, width, timeStart)],
-    label: classes === null ? null : labelEmbedding(classes, width),
+    condition: conditionEmbedding({
+      timeFeatures: TIME_FEATURES,
+      width,
+      classes,
+      timeScale,
+      timeStart: { weight: normal(0.02), bias: constantly(0) },
+      labelDeviation: 0.02,
+    }),
     blocks: Array.from({ length: depth }, () => ditBlock(width, { heads, mlpRatio })),
     modulation: linear(width, 2 * width, zeroStart),
     output: linear(width, patch * patch * shape[0], zeroStart),
   } as const;
-}
-
-type DitLayers = ReturnType<typeof ditLayers>;
-
-/** SiLU of the sum of the embeddings of time and label, [batch, width]. */
-function condition(
-  layers: DitLayers,
-  parameters: TensorsOf<DitParameters>,
-  { time, labels, timeScale }: Pick<ModelInputs, 'time' | 'labels'> & { readonly timeScale: number },
-): Tensor {
-  const first = layers.time[0].apply(parameters.time[0], timeEmbedding(time, TIME_FEATURES, { timeScale }));
-  const embedded = layers.time[1].apply(parameters.time[1], silu(first));
-  if (layers.label === null || parameters.label === undefined) return silu(embedded);
-  return silu(add(embedded, layers.label.apply(parameters.label, labels)));
 }
 
 /**
@@ -101,12 +89,11 @@ function condition(
  */
 export function dit(options: DitOptions): Model {
   checkOptions(options);
-  const { shape, patch, depth, width, classes, timeScale = 1000, name = `DiT-${depth}x${width}/${patch}` } = options;
+  const { shape, patch, depth, width, classes, name = `DiT-${depth}x${width}/${patch}` } = options;
   const layers = ditLayers(options);
   const parameters: DitParameters = {
     patches: layers.patches.parameters,
-    time: [layers.time[0].parameters, layers.time[1].parameters],
-    ...(layers.label === null ? {} : { label: layers.label.parameters }),
+    condition: layers.condition.parameters,
     blocks: layers.blocks.map((block) => block.parameters),
     modulation: layers.modulation.parameters,
     output: layers.output.parameters,
@@ -118,13 +105,13 @@ export function dit(options: DitOptions): Model {
     apply(tensors: TensorsOf<DitParameters>, inputs) {
       checkInputs(facts, inputs);
       const { x, time, labels } = inputs;
-      const c = condition(layers, tensors, { time, labels, timeScale });
+      const condition = layers.condition.apply(tensors.condition, { time, labels });
       const positions = constantTensor(gridEmbedding(rows, columns, width), [rows * columns, 1, width], x.dtype);
       let h = add(layers.patches.apply(tensors.patches, toPatches(x, patch)), positions); // [tokens, batch, width]
       for (const [i, block] of layers.blocks.entries()) {
-        h = block.apply(tensors.blocks[i], { x: h, condition: c });
+        h = block.apply(tensors.blocks[i], { x: h, condition });
       }
-      const [shift, scale] = split(layers.modulation.apply(tensors.modulation, c), 2, 1);
+      const [shift, scale] = split(layers.modulation.apply(tensors.modulation, condition), 2, 1);
       const result = layers.output.apply(tensors.output, modulatedNorm(h, { shift, scale }));
       return fromPatches(reshape(result, [rows * columns, -1, patch * patch * shape[0]]), patch, shape);
     },

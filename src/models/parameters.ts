@@ -1,7 +1,7 @@
 /** What a model's parameters are and how they start: trees of plain records. Their values live in the state of a stepper. */
 import { elementCount, type Shape } from '../engine/shape.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { type TypeTree, tensorType } from '../engine/trace.ts';
+import { type TensorTree, type TypeTree, tensorType } from '../engine/trace.ts';
 import { flattenTree, mapTree, type Tree } from '../engine/tree.ts';
 import { type RandomStream, stream } from '../numerics/stream.ts';
 
@@ -38,7 +38,11 @@ export interface ParameterSpec {
 export type ParameterTree = Tree<ParameterSpec>;
 
 /** The tree of tensors that stands for a tree of parameters. */
-export type TensorsOf<P> = P extends ParameterSpec ? Tensor : { readonly [K in keyof P]: TensorsOf<P[K]> };
+export type TensorsOf<P> = ParameterTree extends P
+  ? TensorTree
+  : P extends ParameterSpec
+    ? Tensor
+    : { readonly [K in keyof P]: TensorsOf<P[K]> };
 
 /** Every element equal to `value`. */
 export function constantly(value: number): Initializer {

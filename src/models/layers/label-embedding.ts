@@ -10,12 +10,12 @@ export type LabelParameters = { readonly table: ParameterSpec };
  * A learned vector for each class and, in the last row, for the null class: the vector of "no label" that guidance needs.
  * Labels int32 [batch] in [0, classes] give [batch, features]; `null` gives the null class as [1, features].
  * Source: [ho:22].
- * @param deviation  of the normal start. Default 0.02, as in [peebles:23].
+ * @param options.deviation  of the normal start.
  */
 export function labelEmbedding(
   classes: number,
   features: number,
-  { deviation = 0.02 }: { readonly deviation?: number } = {},
+  { deviation }: { readonly deviation: number },
 ): Layer<LabelParameters, Tensor | null> {
   return {
     parameters: { table: parameter([classes + 1, features], normal(deviation)) },
