@@ -13,8 +13,8 @@ export function crossFaults({ data, model, training, sampling }: RunConfig): str
   );
   if (model.kind === 'unet') {
     demand(
-      model.attention.every((level) => level < model.multipliers.length),
-      `Expected \`model.attention\` to name levels below ${model.multipliers.length}, the length of \`model.multipliers\`; got ${JSON.stringify(model.attention)}.`,
+      model.attention.every((level) => level < model.channels.length),
+      `Expected \`model.attention\` to name levels below ${model.channels.length}, the length of \`model.channels\`; got ${JSON.stringify(model.attention)}.`,
     );
   }
   if (model.kind === 'dit') {

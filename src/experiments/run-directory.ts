@@ -60,12 +60,23 @@ export function readRunConfig(path: string): RunConfig {
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new ConfigError({ expected: `\`${path}\` to be the folder of a run`, got: 'no readable config.json', where: 'experiments/run-directory', cause });
+    throw new ConfigError({
+      expected: `\`${path}\` to be the folder of a run`,
+      got: 'no readable config.json',
+      where: 'experiments/run-directory',
+      cause,
+    });
   }
   try {
     return parseConfig(JSON.parse(text), file);
   } catch (cause) {
-    if (cause instanceof SyntaxError) throw new ConfigError({ expected: `\`${file}\` to be JSON`, got: cause.message, where: 'experiments/run-directory', cause });
+    if (cause instanceof SyntaxError)
+      throw new ConfigError({
+        expected: `\`${file}\` to be JSON`,
+        got: cause.message,
+        where: 'experiments/run-directory',
+        cause,
+      });
     throw cause;
   }
 }

@@ -1,5 +1,5 @@
 /** Runs a trainer to its end: steps with the next batch prepared meanwhile, validation, checkpoints, an orderly stop. */
-import type { LatentBatches, PreparedBatch } from './batches.ts';
+import type { PreparedBatch } from './batches.ts';
 import type { StepResult, Trainer } from './trainer.ts';
 import { type ValidationResult, type ValidationSet, validationLoss } from './validation.ts';
 
@@ -36,7 +36,6 @@ export interface LoopOptions {
   readonly logEveryImages: number;
   /** Prepares the batches of the step that starts at a number of images seen. */
   readonly prepare: (imagesSeen: number) => Promise<PreparedBatch[]>;
-  readonly source: LatentBatches;
   readonly signal?: AbortSignal;
   readonly onEvent: (event: TrainingEvent) => void;
 }

@@ -90,36 +90,34 @@ export interface ValidationResult {
   readonly standardError: number;
 }
 
+function meanResult(losses: Float64Array): ValidationResult {
+  const loss = losses.reduce((sum, one) => sum + one, 0) / losses.length;
+  const variance = losses.reduce((sum, one) => sum + (one - loss) ** 2, 0) / losses.length;
+  return { loss, standardError: Math.sqrt(variance / losses.length) };
+}
+
 /** Mean of an evaluation's losses over the set, in float64. */
 export async function validationLoss(
   set: ValidationSet,
   evaluate: (inputs: HostArrays) => Promise<HostArray>,
 ): Promise<ValidationResult> {
-  let sum = 0;
-  let squares = 0;
+  const losses = new Float64Array(set.count);
   let counted = 0;
   for (const inputs of set.batches) {
-    const losses = await evaluate(inputs);
-    for (let row = 0; row < losses.length && counted < set.count; row++) {
-      const loss = Number(losses[row]);
-      sum += loss;
-      squares += loss * loss;
-      counted++;
-    }
+    for (const loss of await evaluate(inputs)) if (counted < set.count) losses[counted++] = Number(loss);
   }
-  const loss = sum / counted;
-  return { loss, standardError: Math.sqrt(Math.max(0, squares / counted - loss * loss) / counted) };
+  return meanResult(losses);
 }
 
 /**
  * Loss on the set of the best prediction that ignores its input: the mean velocity of the training data, mean(target) - 0.
  * @param mean  mean of the training targets, float64 [...dims].
  */
-export function constantPredictorLoss({ target, source, count }: ValidationSet, mean: Float64Array): number {
-  let sum = 0;
+export function constantPredictorLoss({ target, source, count }: ValidationSet, mean: Float64Array): ValidationResult {
+  const losses = new Float64Array(count);
   for (let i = 0; i < target.length; i++) {
     const error = target[i] - source[i] - mean[i % mean.length];
-    sum += error * error;
+    losses[Math.floor(i / mean.length)] += (error * error) / mean.length;
   }
-  return sum / (count * mean.length);
+  return meanResult(losses);
 }

@@ -81,7 +81,7 @@ describe('a config', () => {
     expect(faultsOf(() => readConfig('fashion-unet', { set }))).toEqual([
       'The config fashion-unet has 3 faults:',
       'Expected `model.kind` to be mlp for `data.kind` vectors; got unet.',
-      'Expected `model.attention` to name levels below 3, the length of `model.multipliers`; got [3].',
+      'Expected `model.attention` to name levels below 3, the length of `model.channels`; got [3].',
       '`sampling.guidance` needs a model with labels: expected `model.labels` to be true; got false. Try `sampling.guidance` null.',
     ]);
   });

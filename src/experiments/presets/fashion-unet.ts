@@ -7,12 +7,13 @@ export const fashionUnet: RunConfigInput = {
   model: {
     kind: 'unet',
     labels: true,
-    channels: 32,
-    multipliers: [1, 2, 3],
+    channels: [32, 64, 96],
     blocks: 1,
-    attention: [2],
+    attention: [],
     headChannels: 32,
-    scaleShift: true,
+    skips: 'blocks',
+    resample: 'pooling',
+    groups: 8,
   },
   training: {
     images: 70_144, // 1,096 steps

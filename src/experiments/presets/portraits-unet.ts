@@ -7,12 +7,13 @@ export const portraitsUnet: RunConfigInput = {
   model: {
     kind: 'unet',
     labels: true,
-    channels: 32,
-    multipliers: [1, 2, 3, 4],
+    channels: [32, 64, 96, 128],
     blocks: 1,
     attention: [3],
     headChannels: 32,
-    scaleShift: true,
+    skips: 'blocks',
+    resample: 'pooling',
+    groups: 8,
   },
   training: {
     images: 256_000,

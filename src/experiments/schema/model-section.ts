@@ -8,8 +8,6 @@ const labels = z
   .default(false)
   .describe('Whether the model is told the label of a datum (and a null label).');
 
-const dropout = z.number().min(0).lt(1).default(0).describe('Share of features set to 0 in training.');
-
 const timeScale = z.number().gt(0).default(1000).describe('Factor on time before its sinusoidal features.');
 
 const mlp = z.strictObject({
@@ -35,16 +33,29 @@ const mlp = z.strictObject({
 const unet = z.strictObject({
   kind: z.literal('unet'),
   labels,
-  channels: count.default(128).describe('Channels at full resolution.'),
-  multipliers: z.array(count).min(1).default([1, 2, 2, 2]).describe('Channels of each level, in units of `channels`.'),
-  blocks: count.default(2).describe('Residual blocks of a level.'),
+  channels: z
+    .array(count)
+    .min(1)
+    .default([128, 256, 256, 256])
+    .describe(
+      'Channels of each level, from the full size down; each level has half the height and width of the one before.',
+    ),
+  blocks: count.default(2).describe('Residual blocks of a level on the way down.'),
   attention: z
     .array(z.int().min(0))
     .default([1])
     .describe('Levels with self-attention, 0 at full resolution; each level halves it.'),
   headChannels: count.default(64).describe('Channels of an attention head.'),
-  scaleShift: z.boolean().default(false).describe('Whether time and label scale and shift the features, or are added.'),
-  dropout,
+  middle: z.boolean().default(true).describe('Whether the smallest level ends in block, attention, block.'),
+  skips: z
+    .enum(['blocks', 'all'])
+    .default('all')
+    .describe("Maps that the way up meets again: those of the residual blocks, or 'all', with one more block a level."),
+  resample: z
+    .enum(['pooling', 'convolution'])
+    .default('convolution')
+    .describe('How height and width are halved: by averages, or by a convolution in steps of two.'),
+  groups: count.default(32).describe('Groups of the norms; they divide the channels of every level.'),
   timeScale,
 });
 

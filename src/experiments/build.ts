@@ -1,0 +1,125 @@
+/** The composition root: the only place where a `kind` in a config becomes an object. */
+import type { Coupling } from '../coupling/coupling.ts';
+import { independentCoupling } from '../coupling/independent.ts';
+import { dit } from '../models/dit.ts';
+import { mlp } from '../models/mlp.ts';
+import type { Model } from '../models/model.ts';
+import { unet } from '../models/unet.ts';
+import { linearPath, type Path } from '../path/linear.ts';
+import { logitNormalTime, type TimeSampling, uniformTime } from '../path/time-sampling.ts';
+import { dopri5 } from '../sampling/solvers/dopri5.ts';
+import type { Solver } from '../sampling/solvers/solver.ts';
+import { SOLVERS } from '../sampling/solvers/solver-table.ts';
+import { cosineGrid, explicitGrid, rhoGrid, shiftedGrid, uniformGrid } from '../sampling/time-grid.ts';
+import { adam, adamW, radam } from '../training/adam.ts';
+import { type EmaOptions, emaDecayFromHalfLife } from '../training/ema.ts';
+import type { Optimizer } from '../training/optimizer.ts';
+import { constantSchedule, cosineSchedule, type Schedule } from '../training/schedule.ts';
+import type { RunConfig } from './config.ts';
+
+type ModelConfig = RunConfig['model'];
+type SolverConfig = RunConfig['sampling']['solver'];
+type FixedStepConfig = Exclude<SolverConfig, { readonly kind: 'dopri5' }>;
+
+/** What the data says about the model. */
+export interface ModelFacts {
+  /** Shape of one sample's latents. */
+  readonly shape: readonly number[];
+  /** Number of classes in the data; `null` where it has no labels. */
+  readonly classes: number | null;
+}
+
+function imageShape(shape: readonly number[]): [number, number, number] {
+  return [shape[0], shape[1], shape[2]];
+}
+
+/** The network. @throws ConfigError or ShapeError if it does not fit the data. */
+export function buildModel(config: ModelConfig, facts: ModelFacts): Model {
+  const classes = config.labels ? facts.classes : null;
+  switch (config.kind) {
+    case 'mlp':
+      return mlp({ ...config, shape: facts.shape, classes });
+    case 'unet':
+      return unet({ ...config, shape: imageShape(facts.shape), classes });
+    case 'dit':
+      return dit({ ...config, shape: imageShape(facts.shape), classes });
+  }
+}
+
+export function buildCoupling(config: RunConfig['coupling']): Coupling {
+  switch (config.kind) {
+    case 'independent':
+      return independentCoupling();
+  }
+}
+
+export function buildPath(config: RunConfig['path']): Path {
+  switch (config.kind) {
+    case 'linear':
+      return linearPath(config);
+  }
+}
+
+export function buildTimeSampling(config: RunConfig['time']): TimeSampling {
+  switch (config.kind) {
+    case 'uniform':
+      return uniformTime();
+    case 'logit-normal':
+      return logitNormalTime(config);
+  }
+}
+
+export function buildOptimizer(config: RunConfig['training']['optimizer']): Optimizer {
+  switch (config.kind) {
+    case 'adam':
+      return adam(config);
+    case 'adamw':
+      return adamW(config);
+    case 'radam':
+      return radam(config);
+  }
+}
+
+export function buildSchedule({ schedule, images }: RunConfig['training']): Schedule {
+  switch (schedule.kind) {
+    case 'constant':
+      return constantSchedule(schedule);
+    case 'cosine':
+      return cosineSchedule({ ...schedule, images });
+  }
+}
+
+export function buildEma({ ema, batchSize, accumulate }: RunConfig['training']): EmaOptions | null {
+  if (ema === null) return null;
+  const { biasCorrected } = ema;
+  switch (ema.kind) {
+    case 'decay':
+      return { decay: ema.decay, biasCorrected };
+    case 'half-life':
+      return { decay: emaDecayFromHalfLife(batchSize * accumulate, ema.halfLifeImages), biasCorrected };
+  }
+}
+
+/** A solver and the times that it is given. */
+export interface SolverSetup {
+  readonly solver: Solver;
+  readonly grid: Float64Array;
+}
+
+function buildGrid({ steps, grid }: FixedStepConfig): Float64Array {
+  switch (grid.kind) {
+    case 'uniform':
+      return uniformGrid(steps);
+    case 'cosine':
+      return cosineGrid(steps);
+    case 'shifted':
+      return shiftedGrid(steps, grid.shift);
+    case 'rho':
+      return rhoGrid(steps, grid);
+  }
+}
+
+export function buildSolver(config: SolverConfig): SolverSetup {
+  if (config.kind === 'dopri5') return { solver: dopri5(config), grid: explicitGrid([0, 1]) };
+  return { solver: SOLVERS[config.kind], grid: buildGrid(config) };
+}
