@@ -141,11 +141,19 @@ export function closeGraph(inputs: readonly NamedTensor[], outputs: readonly Nam
   return { values: values.types, inputs: ports, calls, outputs: results };
 }
 
+/** How a call is made again on other tensors. */
+type Apply = (primitive: Primitive, inputs: readonly Tensor[], attributes: Attributes) => readonly Tensor[];
+
 /**
  * Outputs of the graph's function applied to tensors, by name: the inverse of tracing.
+ * @param apply  how calls are made; default as they were.
  * @throws ShapeError if an input is missing or of another type.
  */
-export function inlineGraph(graph: Graph, inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+export function inlineGraph(
+  graph: Graph,
+  inputs: Readonly<Record<string, Tensor>>,
+  apply: Apply = applyPrimitive,
+): Record<string, Tensor> {
   const tensors = new Array<Tensor>(graph.values.length);
   for (const { name, value } of graph.inputs) {
     const given = Object.hasOwn(inputs, name) ? inputs[name] : null;
@@ -160,7 +168,7 @@ export function inlineGraph(graph: Graph, inputs: Readonly<Record<string, Tensor
   }
   for (const { primitive, attributes, inputs: from, outputs: to } of graph.calls) {
     const operands = from.map((value) => tensors[value]);
-    const results = applyPrimitive(primitive, operands, attributes);
+    const results = apply(primitive, operands, attributes);
     for (const [index, value] of to.entries()) tensors[value] = results[index];
   }
   return Object.fromEntries(graph.outputs.map(({ name, value }) => [name, tensors[value]]));
@@ -169,4 +177,18 @@ export function inlineGraph(graph: Graph, inputs: Readonly<Record<string, Tensor
 /** Fresh placeholders for the graph's inputs, by name. */
 export function placeholdersFor(graph: Graph): Record<string, Tensor> {
   return Object.fromEntries(graph.inputs.map(({ name, value }) => [name, placeholder(graph.values[value])]));
+}
+
+/** The same graph with the bodies of its calls in place of the calls. */
+export function expandGraph(graph: Graph): Graph {
+  if (graph.calls.every(({ primitive }) => primitive.expand === undefined)) return graph;
+  const inputs = placeholdersFor(graph);
+  const outputs = inlineGraph(
+    graph,
+    inputs,
+    (primitive, operands, attributes) =>
+      primitive.expand?.(operands, attributes) ?? applyPrimitive(primitive, operands, attributes),
+  );
+  // A body may hold such calls, too.
+  return expandGraph(closeGraph(Object.entries(inputs), Object.entries(outputs)));
 }
