@@ -1,0 +1,131 @@
+/** Building blocks against PyTorch: `scripts/golden/blocks.py` wrote the numbers. */
+import { readFileSync } from 'node:fs';
+import { afterAll, describe, expect, test } from 'vitest';
+import { gradient } from '../../src/engine/gradient.ts';
+import { openNativeRuntime } from '../../src/engine/native/native-runtime.ts';
+import { multiply, reduceSum } from '../../src/engine/ops.ts';
+import { elementCount } from '../../src/engine/shape.ts';
+import type { Tensor } from '../../src/engine/tensor.ts';
+import { type TensorTree, tensorType, trace } from '../../src/engine/trace.ts';
+import { selfAttention } from '../../src/models/layers/attention.ts';
+import { attentionBlock } from '../../src/models/layers/attention-block.ts';
+import { ditBlock } from '../../src/models/layers/dit-block.ts';
+import { residualBlock } from '../../src/models/layers/residual-block.ts';
+import { flattenParameters, type ParameterTree, parameterTypes } from '../../src/models/parameters.ts';
+import { mulberry32Array } from '../../src/numerics/mulberry32.ts';
+import { runGraph } from './run-graph.ts';
+
+interface Fill {
+  readonly shape: readonly number[];
+  readonly seed: number;
+  readonly scale: number;
+  readonly offset: number;
+}
+
+interface Summary {
+  readonly norm: number;
+  readonly product: number;
+  readonly places: readonly number[];
+  readonly samples: readonly number[];
+}
+
+interface GoldenCase {
+  readonly options: Readonly<Record<string, number>>;
+  readonly inputs: readonly string[];
+  readonly tensors: Readonly<Record<string, Fill>>;
+  readonly weights: Fill;
+  readonly output: readonly number[];
+  readonly gradients: Readonly<Record<string, Summary>>;
+}
+
+interface Block {
+  readonly parameters: ParameterTree;
+  apply(parameters: TensorTree, inputs: Readonly<Record<string, Tensor>>): Tensor;
+}
+
+const golden = JSON.parse(readFileSync(new URL('../golden/blocks.json', import.meta.url), 'utf8')) as {
+  readonly torch: string;
+  readonly cases: Readonly<Record<string, GoldenCase>>;
+};
+
+/** A layer that reads only x, as one that reads named inputs. */
+function onlyX(layer: { readonly parameters: ParameterTree; apply(parameters: TensorTree, x: Tensor): Tensor }): Block {
+  return { parameters: layer.parameters, apply: (parameters, { x }) => layer.apply(parameters, x) };
+}
+
+// The casts forget which parameters and inputs a block wants: the golden file names them all.
+const blocks: Readonly<Record<string, (options: Readonly<Record<string, number>>) => Block>> = {
+  attention: ({ width, heads }) => onlyX(selfAttention(width, heads)),
+  ditBlock: ({ width, heads, mlpRatio }) => ditBlock(width, { heads, mlpRatio }) as unknown as Block,
+  residualBlock: ({ inputs, outputs, features, groups }) =>
+    residualBlock(inputs, outputs, { features, groups }) as unknown as Block,
+  attentionBlock: ({ channels, heads, groups }) => onlyX(attentionBlock(channels, { heads, groups })),
+};
+
+/** Relative to the largest value of the tensor. */
+const TOLERANCE = 1e-4;
+
+function filled({ shape, seed, scale, offset }: Fill): Float32Array {
+  return Float32Array.from(mulberry32Array(seed, elementCount(shape)), (u) => offset + scale * (2 * u - 1));
+}
+
+const runtime = await openNativeRuntime({ threads: 2 });
+afterAll(() => runtime.release());
+
+/** Output and gradients of the block by the golden file's names. */
+async function evaluate(block: Block, one: GoldenCase) {
+  const types = {
+    p: parameterTypes(block.parameters),
+    x: Object.fromEntries(one.inputs.map((name) => [name, tensorType(one.tensors[name].shape)])),
+    weights: tensorType(one.weights.shape),
+  };
+  const graph = trace((all) => {
+    const { p, x, weights } = all as unknown as { p: TensorTree; x: Record<string, Tensor>; weights: Tensor };
+    const y = block.apply(p, x);
+    return { y, gradient: gradient(reduceSum(multiply(y, weights)), { p, x }) };
+  }, types);
+  const values = Object.entries(one.tensors).map(([name, fill]) => [
+    `${one.inputs.includes(name) ? 'x' : 'p'}.${name}`,
+    filled(fill),
+  ]);
+  const results = await runGraph(runtime, graph, { ...Object.fromEntries(values), weights: filled(one.weights) });
+  const named = Object.entries(results).map(([name, array]) => [
+    name.replace(/^gradient\.[px]\./, ''),
+    Float64Array.from(array as Float32Array),
+  ]);
+  const { y, ...gradients } = Object.fromEntries(named) as Record<string, Float64Array>;
+  return { y, gradients };
+}
+
+describe.each(Object.entries(golden.cases))('%s', (name, one) => {
+  const block = blocks[name](one.options);
+
+  test('has the parameters of the golden file', () => {
+    const shapes = flattenParameters(block.parameters).map(([path, { shape }]) => [path, [...shape]]);
+    const wanted = Object.entries(one.tensors).filter(([path]) => !one.inputs.includes(path));
+    expect(Object.fromEntries(shapes)).toEqual(Object.fromEntries(wanted.map(([path, { shape }]) => [path, shape])));
+  });
+
+  test('agrees with PyTorch in output and in all gradients', async () => {
+    const { y, gradients } = await evaluate(block, one);
+    const largest = Math.max(...one.output.map(Math.abs));
+    expect(y.length).toBe(one.output.length);
+    for (const [i, wanted] of one.output.entries()) expect(Math.abs(y[i] - wanted)).toBeLessThan(TOLERANCE * largest);
+    expect(Object.keys(gradients).sort()).toEqual(Object.keys(one.gradients).sort());
+    for (const [path, wanted] of Object.entries(one.gradients)) {
+      expectGradient(gradients[path], wanted, path);
+    }
+  });
+});
+
+function expectGradient(actual: Float64Array, { norm, product, places, samples }: Summary, path: string) {
+  // The floor is for keys' biases: they shift all scores of a query alike, so that their gradient is zero but for rounding.
+  const scale = Math.max(norm, 0.1);
+  const direction = mulberry32Array(1, actual.length).map((u) => 2 * u - 1);
+  const along = actual.reduce((sum, value, i) => sum + value * direction[i], 0);
+  expect(Math.abs(Math.hypot(...actual) - norm), `norm of ${path}`).toBeLessThan(TOLERANCE * scale);
+  expect(Math.abs(along - product), `product of ${path}`).toBeLessThan(TOLERANCE * scale);
+  for (const [i, place] of places.entries()) {
+    expect(Math.abs(actual[place] - samples[i]), `${path}[${place}]`).toBeLessThan(TOLERANCE * scale);
+  }
+}
