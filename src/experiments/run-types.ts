@@ -65,13 +65,10 @@ export interface TrainOutcome {
 export interface SampleRequest {
   /** Folder of the run, or of one of its checkpoints. */
   readonly directory: string;
-  /** Noise seeds, integers in [0, 2^32). */
+  /** Noise seed of each sample, integers in [0, 2^32). */
   readonly seeds: readonly number[];
-  /**
-   * Label of each seed; 'each': every class with every seed, class by class, so that a row of the grid is a class (a model without
-   * labels makes each seed once); null: no labels.
-   */
-  readonly labels: readonly number[] | 'each' | null;
+  /** Label of each sample; null: the classes in turn, or none for a model without labels. */
+  readonly labels: readonly number[] | null;
   /** What replaces fields of the config's section `sampling`; absent: as configured. */
   readonly sampling: Partial<RunConfig['sampling']>;
   /** What executes the graphs; absent: as configured. */
@@ -80,8 +77,8 @@ export interface SampleRequest {
   readonly ema: boolean;
   /** PNG of all samples in rows; null: none. */
   readonly gridPath: string | null;
-  /** Samples in a row of the grid; null: as many as seeds for labels 'each', else near a square. */
-  readonly columns: number | null;
+  /** Samples in a row of the grid. */
+  readonly columns: number;
   /** PNG with a sample a row and times as columns; null: none. */
   readonly trajectoryPath: string | null;
   /** Folder for one PNG a sample, named by its seed; null: none. */
