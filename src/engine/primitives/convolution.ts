@@ -4,6 +4,7 @@ import type { Emitter, LoweringCall } from '../onnx/lowering.ts';
 import type { Primitive } from '../primitive.ts';
 import { elementCount, formatShape, sameShape } from '../shape.ts';
 import { applyPrimitive, type Tensor } from '../tensor.ts';
+import { lowerKernelGradientCpu } from './convolution-cpu.ts';
 import {
   type ConvolutionAttributes,
   type ConvolutionOptions,
@@ -148,7 +149,7 @@ export const convKernelGradientPrimitive: Primitive<KernelGradientAttributes> = 
       ops.conv2d(x, kernel, options),
     ];
   },
-  lowering: { default: lowerKernelGradientPlain },
+  lowering: { default: lowerKernelGradientPlain, cpu: lowerKernelGradientCpu },
   reference([x, d], attributes, [{ shape }]) {
     const kernel = new Float64Array(elementCount(shape));
     forEachProduct({ x: x.shape, kernel: shape, y: d.shape }, attributes, (from, tap, to) => {
@@ -162,6 +163,19 @@ export const convKernelGradientPrimitive: Primitive<KernelGradientAttributes> = 
       attributes: { ...simple, padding: [1, 1, 1, 1], window: [3, 3] },
     },
     { inputs: [{ shape: [2, 3, 4, 4] }, { shape: [2, 5, 4, 4] }], attributes: { ...simple, window: [1, 1] } },
+    { inputs: [{ shape: [2, 4, 1, 1] }, { shape: [2, 5, 1, 1] }], attributes: { ...simple, window: [1, 1] } },
+    {
+      inputs: [{ shape: [2, 3, 5, 4] }, { shape: [2, 2, 6, 5] }],
+      attributes: { ...simple, padding: [1, 2, 1, 1], window: [3, 2] },
+    },
+    {
+      inputs: [{ shape: [2, 2, 6, 5] }, { shape: [2, 3, 3, 3] }],
+      attributes: { ...simple, stride: [2, 2], padding: [1, 1, 1, 1], window: [3, 3] },
+    },
+    {
+      inputs: [{ shape: [2, 2, 5, 5] }, { shape: [2, 3, 3, 3] }],
+      attributes: { ...simple, stride: [2, 2], padding: [1, 1, 1, 1], window: [3, 3] },
+    },
     {
       inputs: [{ shape: [2, 4, 6, 5] }, { shape: [2, 6, 3, 3] }],
       attributes: { ...simple, stride: [2, 2], padding: [1, 1, 1, 1], groups: 2, window: [3, 3] },

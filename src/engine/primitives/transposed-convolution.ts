@@ -5,6 +5,7 @@ import type { Primitive } from '../primitive.ts';
 import { elementCount, formatShape, type Shape } from '../shape.ts';
 import { applyPrimitive, type Tensor } from '../tensor.ts';
 import { conv2d, convKernelGradient } from './convolution.ts';
+import { isStrideOneTransposed, lowerStrideOneTransposed } from './convolution-cpu.ts';
 import {
   type ConvolutionAttributes,
   type ConvolutionOptions,
@@ -82,7 +83,13 @@ export const convTranspose2dPrimitive: Primitive<TransposedAttributes> = {
     ];
     return bias === undefined ? parts : [...parts, ops.reduceSum(d, { axes: [0, 2, 3] })];
   },
-  lowering: { default: lowerTransposed },
+  lowering: {
+    default: lowerTransposed,
+    cpu: (emit, call) =>
+      call.inputTypes[0].dtype === 'float32' && isStrideOneTransposed(call)
+        ? lowerStrideOneTransposed(emit, call)
+        : lowerTransposed(emit, call),
+  },
   reference([y, kernel, bias], attributes, [{ shape }]) {
     const x = new Float64Array(elementCount(shape));
     forEachProduct({ x: shape, kernel: kernel.shape, y: y.shape }, attributes, (to, tap, from) => {
