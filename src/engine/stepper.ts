@@ -44,6 +44,8 @@ export interface Stepper {
    * @throws RuntimeError if the run fails; ShapeError if inputs are missing, unknown or of another spec.
    */
   run(program: string, options?: StepOptions): Promise<Record<string, HostArray>>;
+  /** Takes back what the program's last run did to the state. Only directly after that run: later runs write over the old state. */
+  revert(program: string): Promise<void>;
   /** A copy of the state, or of the named parts, after the runs asked for so far. */
   readState(names?: Iterable<string>): Promise<Record<string, HostArray>>;
   /** Overwrites the named parts of the state after the runs asked for so far. @throws ShapeError, and then writes nothing. */
@@ -196,6 +198,10 @@ function stepperOver(store: StateStore, programs: ReadonlyMap<string, Program>):
       } finally {
         batch.pending -= 1;
       }
+    },
+    revert(name) {
+      const { writtenGroups } = find(name);
+      return inOrder(() => store.flip(writtenGroups));
     },
     readState: (names = store.specs.keys()) => {
       const wanted = [...names];

@@ -1,4 +1,60 @@
+/** Says where a training step first met a value that is not finite. */
+import { diagnose, nonFiniteOutput } from '../engine/diagnose.ts';
+import type { Graph } from '../engine/graph.ts';
+import { emitModel } from '../engine/onnx/emit.ts';
+import type { Runtime } from '../engine/runtime.ts';
+import { createStepper, type HostArrays, type Stepper } from '../engine/stepper.ts';
 import { NumericalError } from '../errors.ts';
-export async function nonFiniteError(..._rest: unknown[]): Promise<NumericalError> {
-  return new NumericalError('loss not finite');
+import { type StepParts, stateTypes, stepGraph } from './step.ts';
+
+export interface FailedStep {
+  /** Holds the state from before the step. */
+  readonly stepper: Stepper;
+  readonly parts: StepParts;
+  /** Batches of the step: each is tried until one shows the fault. */
+  readonly batches: readonly HostArrays[];
+  readonly scalars: HostArrays;
+  readonly imagesSeen: number;
+  readonly results: { readonly loss: number; readonly gradientNorm: number };
+}
+
+/** Runs a graph's diagnosis on the step's state and batch. @returns its message, or `null` if every value is finite. */
+async function findFirst(
+  runtime: Runtime,
+  graph: Graph,
+  { stepper, parts, scalars }: FailedStep,
+  batch: HostArrays,
+): Promise<string | null> {
+  const diagnosis = diagnose(graph);
+  const groups = stateTypes(parts);
+  const names = Object.values(groups).flatMap((specs) => specs.map(({ name }) => name));
+  const second = await createStepper(runtime, {
+    state: groups,
+    programs: { diagnose: { model: emitModel(diagnosis.graph) } },
+  });
+  try {
+    await second.writeState(await stepper.readState(names));
+    const results = await second.run('diagnose', { inputs: { ...batch, ...scalars } });
+    return diagnosis.explain(results[nonFiniteOutput]);
+  } finally {
+    second.release();
+  }
+}
+
+/** The error for a step whose loss or gradient is not finite, naming the first offending value of its graph. */
+export async function nonFiniteError(runtime: Runtime, step: FailedStep): Promise<NumericalError> {
+  // Accumulation makes no difference to where a batch goes wrong, and the whole step is one graph without it.
+  const graph = stepGraph({ ...step.parts, accumulate: 1 });
+  let found: string | null = null;
+  for (const batch of step.batches) {
+    found ??= await findFirst(runtime, graph, { ...step, parts: { ...step.parts, accumulate: 1 } }, batch);
+  }
+  const { loss, gradientNorm } = step.results;
+  return new NumericalError({
+    expected: `loss and gradient to be finite after ${step.imagesSeen} images`,
+    got: `loss ${loss}, gradient norm ${gradientNorm}: ${found ?? 'every value is finite when the step is repeated'}`,
+    where: 'training/trainer step',
+    remedy:
+      'a smaller training.optimizer.learningRate, a smaller training.clip, or data without extreme values; the last checkpoint is whole',
+  });
 }

@@ -1,7 +1,21 @@
 /** The graphs of training: one step, its two halves for gradient accumulation, evaluation, and the network alone. */
 import { gradient } from '../engine/gradient.ts';
 import { closeGraph, type Graph } from '../engine/graph.ts';
-import { add, constant, divide, maximum, multiply, reduceMean, reduceSum, sqrt, subtract } from '../engine/ops.ts';
+import {
+  add,
+  concat,
+  constant,
+  divide,
+  maximum,
+  multiply,
+  reduceMean,
+  reduceSum,
+  reshape,
+  split,
+  sqrt,
+  subtract,
+} from '../engine/ops.ts';
+import { elementCount } from '../engine/shape.ts';
 import type { StateGroups } from '../engine/state-store.ts';
 import { nextName } from '../engine/stepper.ts';
 import { placeholder, type Tensor, type TensorType } from '../engine/tensor.ts';
@@ -92,32 +106,92 @@ function scalarTypes({ optimizer, ema }: StepParts): Record<string, TensorType> 
   return Object.fromEntries(names.map((name) => [name, tensorType([])]));
 }
 
-/** Outputs that replace parameters, optimiser slots and average. */
-function updateOutputs(
+/** Parameters of at most this many elements are updated as one vector: for each alone, calling kernels costs more than computing. */
+const SMALL_ELEMENTS = 16_384;
+
+/** One tensor of the update: a large parameter, or all small ones end to end. */
+interface UpdateUnit {
+  readonly members: readonly { readonly path: string; readonly parameter: Tensor }[];
+  readonly gradient: Tensor;
+}
+
+function updateUnits(parameters: Ports, gradients: readonly Tensor[]): UpdateUnit[] {
+  const members = parameters.map(([name, parameter], index) => ({
+    path: name.slice(PARAMETERS.length + 1),
+    parameter,
+    gradient: gradients[index],
+  }));
+  const isSmall = ({ parameter }: (typeof members)[number]) => elementCount(parameter.shape) <= SMALL_ELEMENTS;
+  const small = members.filter(isSmall);
+  const large = members
+    .filter((member) => !isSmall(member))
+    .map((member) => ({ members: [member], gradient: member.gradient }));
+  return small.length === 0
+    ? large
+    : [...large, { members: small, gradient: packed(small.map(({ gradient }) => gradient)) }];
+}
+
+/** Tensors end to end, [elements]; one alone stays as it is. */
+function packed(tensors: readonly Tensor[]): Tensor {
+  return tensors.length === 1
+    ? tensors[0]
+    : concat(
+        tensors.map((tensor) => reshape(tensor, [-1])),
+        0,
+      );
+}
+
+/** The inverse of `packed`, into the types of `like`. */
+function unpacked(joined: Tensor, like: readonly Tensor[]): Tensor[] {
+  if (like.length === 1) return [joined];
+  return split(
+    joined,
+    like.map(({ shape }) => elementCount(shape)),
+    0,
+  ).map((part, index) => reshape(part, like[index].shape));
+}
+
+/** Clips the gradients and updates: outputs that replace parameters, optimiser slots and average, and the gradient's norm. */
+function clippedUpdate(
   parts: StepParts,
   parameters: Ports,
-  gradients: readonly Tensor[],
-  scalars: Readonly<Record<string, Tensor>>,
+  { gradients, scalars }: { readonly gradients: readonly Tensor[]; readonly scalars: Readonly<Record<string, Tensor>> },
 ) {
+  const units = updateUnits(parameters, gradients);
+  const clipped = clipByGlobalNorm(
+    units.map(({ gradient }) => gradient),
+    parts.clip,
+  );
+  const scaled = units.map((unit, index) => ({ ...unit, gradient: clipped.gradients[index] }));
+  return { ...updateOutputs(parts, scaled, scalars), norm: clipped.norm };
+}
+
+/** Outputs that replace parameters, optimiser slots and average. */
+function updateOutputs(parts: StepParts, units: readonly UpdateUnit[], scalars: Readonly<Record<string, Tensor>>) {
   const inputs: Ports = [];
   const outputs: Ports = [];
-  for (const [index, [name, parameter]] of parameters.entries()) {
-    const path = name.slice(PARAMETERS.length + 1);
+  for (const { members, gradient } of units) {
+    const like = members.map(({ parameter }) => parameter);
     const state = (group: string): Tensor => {
-      const tensor = placeholder(parameter);
-      inputs.push([`${group}.${path}`, tensor]);
-      return tensor;
+      const ports = members.map(({ path, parameter }): [string, Tensor] => [
+        `${group}.${path}`,
+        placeholder(parameter),
+      ]);
+      inputs.push(...ports);
+      return packed(ports.map(([, tensor]) => tensor));
+    };
+    const replace = (group: string, value: Tensor) => {
+      for (const [index, part] of unpacked(value, like).entries())
+        outputs.push([nextName(`${group}.${members[index].path}`), part]);
     };
     const slots = Object.fromEntries(parts.optimizer.slots.map((slot) => [slot, state(`optimizer.${slot}`)]));
-    const next = parts.optimizer.update({ parameter, gradient: gradients[index], slots }, scalars);
-    outputs.push([nextName(name), next.parameter]);
-    for (const slot of parts.optimizer.slots) outputs.push([nextName(`optimizer.${slot}.${path}`), next.slots[slot]]);
+    const current = { parameter: packed(like), gradient, slots };
+    const next = parts.optimizer.update(current, scalars);
+    replace(PARAMETERS, next.parameter);
+    for (const slot of parts.optimizer.slots) replace(`optimizer.${slot}`, next.slots[slot]);
     if (!parts.ema) continue;
     const average = state('ema');
-    outputs.push([
-      nextName(`ema.${path}`),
-      add(average, multiply(subtract(next.parameter, average), scalars.emaWeight)),
-    ]);
+    replace('ema', add(average, multiply(subtract(next.parameter, average), scalars.emaWeight)));
   }
   return { inputs, outputs };
 }
@@ -128,12 +202,11 @@ export function stepGraph(parts: StepParts): Graph {
   const batch = placeholders(batchTypes(parts));
   const scalars = placeholders(scalarTypes(parts));
   const loss = reduceMean(batchLosses(parts, tree, batch.inputs));
-  const raw = gradient(
+  const gradients = gradient(
     loss,
     ports.map(([, tensor]) => tensor),
   ) as readonly Tensor[];
-  const { gradients, norm } = clipByGlobalNorm(raw, parts.clip);
-  const { inputs, outputs } = updateOutputs(parts, ports, gradients, scalars.inputs);
+  const { inputs, outputs, norm } = clippedUpdate(parts, ports, { gradients, scalars: scalars.inputs });
   return closeGraph(
     [...ports, ...inputs, ...batch.ports, ...scalars.ports],
     [...outputs, ['loss', loss], ['gradientNorm', norm]],
@@ -166,8 +239,7 @@ export function updateGraph(parts: StepParts): Graph {
     placeholder(tensor),
   ]);
   const means = sums.map(([, sum]) => multiply(sum, 1 / parts.accumulate));
-  const { gradients, norm } = clipByGlobalNorm(means, parts.clip);
-  const { inputs, outputs } = updateOutputs(parts, ports, gradients, scalars.inputs);
+  const { inputs, outputs, norm } = clippedUpdate(parts, ports, { gradients: means, scalars: scalars.inputs });
   const emptied: Ports = sums.map(([name, sum]) => [nextName(name), multiply(sum, constant(0))]);
   return closeGraph([...ports, ...inputs, ...sums, ...scalars.ports], [...outputs, ...emptied, ['gradientNorm', norm]]);
 }

@@ -115,12 +115,14 @@ function trainerOver(stepper: Stepper, options: TrainerOptions): Trainer {
       for (const { commit } of batches) commit();
       const results = await runUpdate(stepper, batches, { scalars: scalars(learningRate), whileRunning });
       if (!Number.isFinite(results.loss) || !Number.isFinite(results.gradientNorm)) {
+        await stepper.revert(parts.accumulate === 1 ? 'step' : 'update');
+        const inputs = batches.map((batch) => batch.inputs);
         throw await nonFiniteError(options.runtime, {
           stepper,
           parts,
           results,
           ...progress,
-          batches,
+          batches: inputs,
           scalars: scalars(learningRate),
         });
       }
