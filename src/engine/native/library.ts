@@ -34,14 +34,19 @@ export function findLibrary(platform: string = process.platform, arch: string = 
   });
 }
 
+/** Kept for good: koffi unloads a library when its handle is garbage collected, whatever was bound from it. */
+const loaded = new Map<string, LibraryHandle>();
+
 /**
- * Loads the library.
+ * Loads the library, once in a process; it is never unloaded.
  * @throws RuntimeError if it is missing or cannot be loaded.
  */
 export function loadLibrary(): LibraryHandle {
   const path = findLibrary();
   try {
-    return koffi.load(path);
+    const library = loaded.get(path) ?? koffi.load(path);
+    loaded.set(path, library);
+    return library;
   } catch (cause) {
     throw new RuntimeError({
       expected: `${path} to load`,
