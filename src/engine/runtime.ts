@@ -90,6 +90,8 @@ export interface Runtime {
   /** Version of ONNX Runtime. */
   readonly version: string;
   readonly threads: number | null;
+  /** Channels that the provider's blocked layout keeps together, for `emitModel`; `null` where there is no such layout. */
+  readonly channelBlock: number | null;
   createSession(model: OnnxModel, options?: SessionOptions): Promise<Session>;
   /** Zero-filled. */
   allocate(spec: TensorSpec, options?: AllocateOptions): DeviceTensor;

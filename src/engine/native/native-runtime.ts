@@ -1,6 +1,7 @@
 /** The Node runtime: ONNX Runtime's C API behind the `Runtime` interface. */
 import { ConfigError } from '../../errors.ts';
 import type { Runtime, RuntimeOptions } from '../runtime.ts';
+import { findChannelBlock } from './channel-block.ts';
 import { type NativeContext, ownNative, releasedError } from './context.ts';
 import { flushDenormals } from './denormals.ts';
 import { openDeviceMemory } from './device-memory.ts';
@@ -35,13 +36,21 @@ export async function openNativeRuntime(options: RuntimeOptions = {}): Promise<N
     const { provider } = context.options;
     const flushing = { ...context, flushesDenormals: await flushDenormals(executor) };
     const device = provider === 'cpu' ? null : await openDeviceMemory(flushing, provider);
-    return runtimeOver({ ...flushing, device });
+    const processor: Processor = { channelBlock: null };
+    const runtime = runtimeOver({ ...flushing, device }, processor);
+    if (provider === 'cpu') processor.channelBlock = await findChannelBlock(runtime);
+    return runtime;
   } finally {
     for (const release of held) release();
   }
 }
 
-function runtimeOver(context: NativeContext): NativeRuntime {
+/** What is found out by running something, once the runtime exists. */
+interface Processor {
+  channelBlock: number | null;
+}
+
+function runtimeOver(context: NativeContext, processor: Processor): NativeRuntime {
   const { provider, threads } = context.options;
   let released = false;
   const checkOpen = (where: string) => {
@@ -51,6 +60,9 @@ function runtimeOver(context: NativeContext): NativeRuntime {
     provider,
     version: ortVersion,
     threads,
+    get channelBlock() {
+      return processor.channelBlock;
+    },
     liveObjects: () => context.ledger.live,
     async createSession(model, sessionOptions = {}) {
       checkOpen('createSession');

@@ -19,6 +19,7 @@ function attribute(name: string, value: OnnxAttributeValue): OnnxAttribute {
 /** Collects nodes and constants while a graph is emitted. */
 class GraphEmitter implements Emitter {
   readonly provider: Provider;
+  readonly channelBlock: number | null;
   readonly collected: OnnxNode[] = [];
   readonly initializers: OnnxInitializer[] = [];
   /** Optimisers that would harm the model. */
@@ -29,8 +30,12 @@ class GraphEmitter implements Emitter {
   /** Name of the call being lowered: nodes carry it, so that errors and profiles name it. */
   #scope = '';
 
-  constructor(provider: Provider, taken: ReadonlySet<string>) {
+  constructor(
+    { provider = 'cpu', channelBlock = null }: Pick<EmitModelOptions, 'provider' | 'channelBlock'>,
+    taken: ReadonlySet<string>,
+  ) {
     this.provider = provider;
+    this.channelBlock = channelBlock;
     this.#taken = taken;
   }
 
@@ -154,6 +159,11 @@ function checkNames(inputs: readonly TensorSpec[], outputs: readonly TensorSpec[
 export interface EmitModelOptions {
   /** Where the model will run: primitives are lowered for it. Default `cpu`. */
   readonly provider?: Provider;
+  /**
+   * `channelBlock` of the runtime that will execute the model: convolutions then use that runtime's blocked layout, and the model
+   * runs on machines with this block only. Default `null`: a model for any machine.
+   */
+  readonly channelBlock?: number | null;
   /** Name of the ONNX graph. Default `flowloom`. */
   readonly name?: string;
 }
@@ -163,10 +173,10 @@ export interface EmitModelOptions {
  * hands out an input, a constant or one value twice, a copy is emitted.
  * @throws FlowError if two inputs or outputs have the same name, or one has none.
  */
-export function emitModel(graph: Graph, { provider = 'cpu', name = 'flowloom' }: EmitModelOptions = {}): OnnxModel {
+export function emitModel(graph: Graph, { name = 'flowloom', ...target }: EmitModelOptions = {}): OnnxModel {
   const inputs = specsOf(graph, graph.inputs);
   const outputs = specsOf(graph, graph.outputs);
-  const emitter = new GraphEmitter(provider, checkNames(inputs, outputs));
+  const emitter = new GraphEmitter(target, checkNames(inputs, outputs));
   const results = emitter.graph(
     graph,
     inputs.map((input) => input.name),

@@ -11,8 +11,8 @@ type OnnxScalar = { readonly int: number } | { readonly float: number } | string
 /** What a node may have besides its inputs. */
 export interface EmitOptions {
   readonly attributes?: Readonly<Record<string, OnnxAttributeValue>>;
-  /** `com.microsoft` for contributed operators; default is ONNX's own domain. */
-  readonly domain?: 'com.microsoft';
+  /** `com.microsoft` for contributed operators, `com.microsoft.nchwc` for those of the blocked layout; default is ONNX's own domain. */
+  readonly domain?: 'com.microsoft' | 'com.microsoft.nchwc';
   /** Number of outputs. Default 1. */
   readonly outputs?: number;
 }
@@ -20,6 +20,8 @@ export interface EmitOptions {
 /** Collects ONNX nodes; values are named by strings. */
 export interface Emitter {
   readonly provider: Provider;
+  /** Channels that the provider's blocked layout keeps together; `null` where the model must do without that layout. */
+  readonly channelBlock: number | null;
   /** Appends a node and returns the name of its first output. */
   node(opType: string, inputs: readonly string[], options?: EmitOptions): string;
   /** Appends a node and returns the names of all its outputs; `''` among inputs means an absent optional one. */

@@ -80,7 +80,7 @@ export interface ModelOptions {
 const attributeType = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7, strings: 8 } as const;
 
 /**
- * Serialised `ModelProto` of a graph; ONNX Runtime's `com.microsoft` domain, version 1, is always imported.
+ * Serialised `ModelProto` of a graph; ONNX Runtime's `com.microsoft` domain, version 1, is always imported, others where nodes name them.
  * @throws ShapeError if a constant's data do not fill its shape or are of another dtype.
  */
 export function encodeModel(
@@ -93,7 +93,15 @@ export function encodeModel(
     messageField(7, graphFields(graph)),
     messageField(8, [stringField(1, ''), varintField(2, opset)]),
     messageField(8, [stringField(1, 'com.microsoft'), varintField(2, 1)]),
+    ...rarelyUsedDomains(graph).map((domain) => messageField(8, [stringField(1, domain), varintField(2, 1)])),
   ]);
+}
+
+/** Domains that nodes name besides the two that every model imports. */
+function rarelyUsedDomains({ nodes }: OnnxGraph<OnnxValueInfo>): string[] {
+  return [...new Set(nodes.map(({ domain }) => domain))].filter(
+    (domain) => domain !== '' && domain !== 'com.microsoft',
+  );
 }
 
 /**

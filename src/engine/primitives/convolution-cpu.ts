@@ -3,6 +3,7 @@
  * gathers its patches in the cache, and copies that are small beside it. What these forms do not cover takes the plain one.
  */
 import type { Emitter, LoweringCall } from '../onnx/lowering.ts';
+import { blockFor, lowerTransposedBlocked, usesOf } from './convolution-blocked.ts';
 import type { ConvolutionAttributes } from './convolution-geometry.ts';
 import { lowerKernelGradientPlain } from './convolution-plain.ts';
 
@@ -48,7 +49,10 @@ export function lowerStrideOneTransposed(emit: Emitter, call: LoweringCall<Convo
   const { groups, dilation } = call.attributes;
   const [filters, inner, ...window] = call.inputTypes[1].shape;
   const taps = window[0] * window[1];
-  const [top, bottom, left, right] = transposedBorder(call);
+  const border = transposedBorder(call);
+  const block = groups === 1 ? blockFor(emit, call.inputTypes[1].shape, usesOf(call.outputTypes[0])) : null;
+  if (block !== null) return lowerTransposedBlocked(emit, call, { block, border });
+  const [top, bottom, left, right] = border;
   const rows = reshaped(emit, call.inputs[1], [filters * inner, taps]);
   const rotated = taps === 1 ? rows : emit.node('MatMul', [rows, reversal(emit, taps)]);
   const swapped = transposed(emit, reshaped(emit, rotated, [groups, filters / groups, inner, taps]), [0, 2, 1, 3]);

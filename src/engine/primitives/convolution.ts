@@ -4,6 +4,7 @@ import type { Emitter, LoweringCall } from '../onnx/lowering.ts';
 import type { Primitive } from '../primitive.ts';
 import { elementCount, formatShape, sameShape } from '../shape.ts';
 import { applyPrimitive, type Tensor } from '../tensor.ts';
+import { blockFor, lowerConvolutionBlocked, usesOf } from './convolution-blocked.ts';
 import { lowerKernelGradientCpu } from './convolution-cpu.ts';
 import {
   type ConvolutionAttributes,
@@ -22,6 +23,8 @@ const simple: ConvolutionAttributes = { stride: [1, 1], padding: [0, 0, 0, 0], d
 function lowerConvolution(emit: Emitter, call: LoweringCall<ConvolutionAttributes>): string[] {
   if (call.inputTypes[0].dtype !== 'float32') return lowerConvolutionPlain(emit, call);
   const { stride, padding, dilation, groups } = call.attributes;
+  const block = groups === 1 ? blockFor(emit, call.inputTypes[1].shape, usesOf(call.outputTypes[0])) : null;
+  if (block !== null) return lowerConvolutionBlocked(emit, call, block);
   const [top, bottom, left, right] = padding;
   const attributes = {
     strides: stride,
