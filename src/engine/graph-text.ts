@@ -28,8 +28,9 @@ export function isGraph(value: unknown): value is Graph {
 }
 
 function isLegible(array: HostArray): boolean {
-  const numbers = Array.from(array as ArrayLike<number | bigint>, Number);
-  return array.length <= LEGIBLE_LENGTH && numbers.every((x) => Number.isSafeInteger(x) && !Object.is(x, -0));
+  if (array.length > LEGIBLE_LENGTH) return false;
+  if (array instanceof BigInt64Array) return array.every((x) => Number.isSafeInteger(Number(x)));
+  return Array.from(array).every((x) => Number.isFinite(x) && !Object.is(x, -0));
 }
 
 /** A host array as JSON that `decodeArray` reads. */

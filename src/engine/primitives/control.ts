@@ -4,8 +4,10 @@ import { ShapeError } from '../../errors.ts';
 import { dtypeFacts } from '../dtype.ts';
 import { callsInOrder, closeGraph, type Graph, inlineGraph } from '../graph.ts';
 import { interpret } from '../interpreter.ts';
+import type { Emitter, LoweringCall } from '../onnx/lowering.ts';
 import type { None, Primitive } from '../primitive.ts';
-import { applyPrimitive, formatType, placeholder, sameType, type Tensor } from '../tensor.ts';
+import { elementCount } from '../shape.ts';
+import { applyPrimitive, FLOATS, formatType, placeholder, requireSameDtype, sameType, type Tensor } from '../tensor.ts';
 
 const isFloat = ({ dtype }: Tensor) => dtypeFacts[dtype].isFloat;
 
@@ -20,21 +22,74 @@ export const stopGradientPrimitive: Primitive<None> = {
   counterexamples: [],
 };
 
-/** An identity that common-subexpression elimination must not see through, so that recomputed values are computed again. */
+/** Node names of the tensors, available only once `after` is, without copying them: shapes that cost a look at `after`. */
+function emitWaiting(emit: Emitter, { inputs, inputTypes }: LoweringCall<None>): string[] {
+  const tensors = inputs.slice(0, -1);
+  const last = inputs.length - 1;
+  const flat = emit.node('Reshape', [inputs[last], emit.ints([-1])]);
+  const first = emit.node('Slice', [flat, emit.ints([0]), emit.ints([1])]);
+  // No number is less than itself, but no optimiser knows.
+  const never = emit.node('Less', [first, first]);
+  const zero = (onnxCode: number) => emit.node('Cast', [never], { attributes: { to: { int: onnxCode } } });
+  if (emit.provider === 'webgpu') {
+    // It has no int64, and a shape would have to travel to the host.
+    return tensors.map((x, i) =>
+      dtypeFacts[inputTypes[i].dtype].isFloat
+        ? emit.node('Add', [x, zero(dtypeFacts[inputTypes[i].dtype].onnxCode)])
+        : emit.node('Identity', [x]),
+    );
+  }
+  const none = zero(dtypeFacts.int64.onnxCode);
+  const shapes = new Map<string, string>();
+  return tensors.map((x, i) => {
+    const constant = emit.ints(inputTypes[i].shape);
+    if (!shapes.has(constant)) shapes.set(constant, emit.node('Add', [constant, none]));
+    return emit.node('Reshape', [x, shapes.get(constant)!]);
+  });
+}
+
+/**
+ * Its inputs but for the last, which exist only after the last one does. ONNX Runtime executes a node as soon as it likes; this keeps
+ * it from computing early what is recomputed to save memory, and from merging it with the original.
+ */
 export const barrierPrimitive: Primitive<None> = {
   name: 'barrier',
-  outputTypes: ([x]) => [x],
-  gradient: (_call, [d]) => [d],
-  lowering: {
-    default(emit, { inputs }) {
-      // It would merge recomputed values with the originals.
-      emit.keepFrom('CommonSubexpressionElimination');
-      return [emit.node('Identity', inputs)];
-    },
+  outputTypes(inputs) {
+    requireSameDtype(inputs.slice(-1), 'engine barrier', FLOATS);
+    return inputs.slice(0, -1);
   },
-  reference: ([x]) => [x.data],
-  examples: [{ inputs: [{ shape: [2, 3] }], attributes: {} }],
-  counterexamples: [],
+  gradient: (_call, cotangents) => [...cotangents, null],
+  lowering: {
+    default: (emit, call) =>
+      elementCount(call.inputTypes[call.inputs.length - 1].shape) === 0
+        ? call.inputs.slice(0, -1).map((x) => emit.node('Identity', [x]))
+        : emitWaiting(emit, call),
+  },
+  reference: (inputs) => inputs.slice(0, -1).map(({ data }) => data),
+  examples: [
+    {
+      inputs: [
+        { shape: [2, 3] },
+        { shape: [], dtype: 'int64' },
+        { shape: [3, 2] },
+        { shape: [2, 3] },
+        { shape: [2, 2] },
+      ],
+      attributes: {},
+    },
+    { inputs: [{ shape: [2, 3] }, { shape: [] }], attributes: {} },
+    { inputs: [{ shape: [2, 3] }, { shape: [0] }], attributes: {} },
+  ],
+  counterexamples: [
+    {
+      inputs: [
+        { dtype: 'float32', shape: [2] },
+        { dtype: 'int32', shape: [2] },
+      ],
+      attributes: {},
+      message: /dtype among float32/,
+    },
+  ],
 };
 
 type RematerialiseAttributes = { readonly body: Graph };
@@ -60,9 +115,9 @@ export const rematerialisePrimitive: Primitive<RematerialiseAttributes> = {
     return body.outputs.map(({ value }) => body.values[value]);
   },
   gradient({ inputs, attributes }, cotangents, { vectorJacobianProduct }) {
-    const again = inputs.map((x) => applyPrimitive(barrierPrimitive, [x], {})[0]);
+    const used = cotangents.map((_, i) => i).filter((i) => cotangents[i] !== null);
+    const again = applyPrimitive(barrierPrimitive, [...inputs, cotangents[used[0]] as Tensor], {});
     const outputs = expandBody(again, attributes);
-    const used = outputs.map((_, i) => i).filter((i) => cotangents[i] !== null);
     const parts = vectorJacobianProduct(
       used.map((i) => outputs[i]),
       again.filter(isFloat),
