@@ -7,6 +7,7 @@ import * as comparison from './comparison.ts';
 import * as constant from './constant.ts';
 import * as control from './control.ts';
 import * as convolution from './convolution.ts';
+import * as groupNorm from './group-norm.ts';
 import * as indexing from './indexing.ts';
 import * as matmul from './matmul.ts';
 import * as normalization from './normalization.ts';
@@ -17,6 +18,7 @@ import * as resize from './resize.ts';
 import * as shape from './shape.ts';
 import * as slicing from './slicing.ts';
 import * as softmax from './softmax.ts';
+import * as standardize from './standardize.ts';
 import * as topK from './top-k.ts';
 import * as transposedConvolution from './transposed-convolution.ts';
 import * as unary from './unary.ts';
@@ -32,6 +34,7 @@ export const primitives: readonly Primitive[] = [
   constant,
   control,
   convolution,
+  groupNorm,
   indexing,
   matmul,
   normalization,
@@ -42,6 +45,7 @@ export const primitives: readonly Primitive[] = [
   shape,
   slicing,
   softmax,
+  standardize,
   topK,
   transposedConvolution,
   unary,

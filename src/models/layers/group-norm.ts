@@ -1,4 +1,4 @@
-import { add, groupNorm, multiply, reshape } from '../../engine/ops.ts';
+import { add, groupNorm, multiply } from '../../engine/ops.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { ConfigError } from '../../errors.ts';
 import { constantly, type ParameterSpec, parameter, type TensorsOf } from '../parameters.ts';
@@ -43,9 +43,7 @@ export function groupNormLayer(channels: number, groups: number): GroupNormLayer
     apply({ scale, bias }, x, modulation) {
       if (modulation === undefined) return groupNorm(x, groups, { scale, bias });
       const gain = add(modulation.scale, 1);
-      const spread = (values: Tensor) => reshape(values, [...values.shape, ...x.shape.slice(2).map(() => 1)]);
-      const scaled = multiply(groupNorm(x, groups), spread(multiply(gain, scale)));
-      return add(scaled, spread(add(multiply(gain, bias), modulation.shift)));
+      return groupNorm(x, groups, { scale: multiply(gain, scale), bias: add(multiply(gain, bias), modulation.shift) });
     },
   };
 }
