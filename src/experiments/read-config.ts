@@ -4,7 +4,7 @@ import { parseDocument } from 'yaml';
 import { ConfigError } from '../errors.ts';
 import { parseConfig, type RunConfig } from './config.ts';
 import { nearestName } from './nearest-name.ts';
-import { applyOverrides, parseOverride } from './overrides.ts';
+import { applyOverrides, type Override, parseOverride } from './overrides.ts';
 import { presets } from './presets/table.ts';
 
 /** Changes to what a preset or a file says. */
@@ -21,11 +21,22 @@ export interface ReadConfigOptions {
  * @throws ConfigError if there is neither such a preset nor such a file, or the config has faults.
  */
 export function readConfig(nameOrPath: string, { set = [], seed = null }: ReadConfigOptions = {}): RunConfig {
-  const overrides = set.map(parseOverride);
-  if (seed !== null) overrides.push({ path: ['seed'], value: seed });
   const preset = Object.hasOwn(presets, nameOrPath) ? presets[nameOrPath]! : null;
   const base = preset ?? readFile(nameOrPath);
-  return parseConfig(applyOverrides(base, overrides), nameOrPath);
+  return parseConfig(applyOverrides(base, overridesOf(set, seed)), nameOrPath);
+}
+
+/**
+ * A config with changes, from one that is complete already, such as that of a run.
+ * @throws ConfigError if the result has faults.
+ */
+export function reviseConfig(config: RunConfig, { set = [], seed = null }: ReadConfigOptions, from: string): RunConfig {
+  return parseConfig(applyOverrides(config, overridesOf(set, seed)), from);
+}
+
+function overridesOf(set: readonly string[], seed: number | null): Override[] {
+  const overrides = set.map(parseOverride);
+  return seed === null ? overrides : [...overrides, { path: ['seed'], value: seed }];
 }
 
 function readFile(path: string): unknown {

@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+/** The command `flowloom`. */
+import { runProgram } from './program.ts';
+import { processTerminal } from './terminal.ts';
+
+// The engine is loaded by the commands that need it: help and mistakes answer at once.
+const loadRunner = async () => (await import('../experiments/run.ts')).runner;
+
+// Who reads the output may leave early, as `head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+process.exitCode = await runProgram(process.argv.slice(2), {
+  terminal: processTerminal(),
+  runner: {
+    train: async (request) => (await loadRunner()).train(request),
+    sample: async (request) => (await loadRunner()).sample(request),
+  },
+  debug: (process.env.FLOWLOOM_DEBUG ?? '') !== '',
+});

@@ -1,0 +1,86 @@
+/** Progress of a long command: one line that is written over where a person watches, plain lines now and then elsewhere. */
+import type { RunEvent } from '../experiments/run-types.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Least time between plain lines of progress. */
+const plainIntervalMs = 10_000;
+const clearLine = '\r\u001b[2K';
+
+/** Where progress goes. */
+export interface Progress {
+  /** Shows the present state; it replaces the state shown before. */
+  show(text: string): void;
+  /** Prints a line that stays. */
+  print(text: string): void;
+  /** Leaves the cursor at the start of an empty line. */
+  end(): void;
+}
+
+/** Progress on a terminal. */
+export function createProgress(terminal: Terminal): Progress {
+  let shown = '';
+  let lastPlainMs = Number.NEGATIVE_INFINITY;
+  const clear = () => {
+    if (shown !== '') terminal.err(clearLine);
+    shown = '';
+  };
+  return {
+    show(text) {
+      if (terminal.interactive) {
+        shown = text.slice(0, Math.max(1, terminal.columns() - 1));
+        terminal.err(`${clearLine}${shown}`);
+      } else if (terminal.now() - lastPlainMs >= plainIntervalMs) {
+        lastPlainMs = terminal.now();
+        terminal.err(`${text}\n`);
+      }
+    },
+    print(text) {
+      const state = shown;
+      clear();
+      terminal.err(`${text}\n`);
+      if (state !== '') this.show(state);
+    },
+    end: clear,
+  };
+}
+
+/** Shows an event: steps and samples come and go, the rest stays. */
+export function showEvent(progress: Progress, event: RunEvent): void {
+  const text = describeEvent(event);
+  if (event.kind === 'step' || event.kind === 'sample') progress.show(text);
+  else progress.print(text);
+}
+
+const integers = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+
+/** An event as a line of text. */
+export function describeEvent(event: RunEvent): string {
+  switch (event.kind) {
+    case 'step':
+      return [
+        `${integers.format(event.imagesSeen)} of ${integers.format(event.images)} images`,
+        `loss ${event.loss.toFixed(4)}`,
+        `${integers.format(event.imagesPerSecond)} images/s`,
+        `${formatDuration(event.secondsLeft)} left`,
+      ].join('  ');
+    case 'validation':
+      return `${integers.format(event.imagesSeen)} images: held-out loss ${event.loss.toFixed(4)} ± ${event.standardError.toFixed(4)}`;
+    case 'checkpoint':
+      return `${integers.format(event.imagesSeen)} images: checkpoint ${event.path}`;
+    case 'sample': {
+      const left = event.secondsLeft === null ? '' : `  ${formatDuration(event.secondsLeft)} left`;
+      return `${integers.format(event.done)} of ${integers.format(event.count)} samples${left}`;
+    }
+    case 'note':
+      return event.text;
+  }
+}
+
+/** Seconds as 0:07, 3:20 or 2:05:00. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '?';
+  const whole = Math.max(0, Math.round(seconds));
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const pad = (value: number) => String(value).padStart(2, '0');
+  return hours > 0 ? `${hours}:${pad(minutes)}:${pad(rest)}` : `${minutes}:${pad(rest)}`;
+}

@@ -1,0 +1,65 @@
+/** Training from the command line: what `train` and `start` share. */
+import { type Conclusion, concludeRun } from '../experiments/conclude-run.ts';
+import type { RunConfig } from '../experiments/config.ts';
+import type { LossEstimate, TrainOutcome } from '../experiments/run-types.ts';
+import type { CommandContext } from './context.ts';
+import { interruptedStatus, withInterrupt } from './interrupt.ts';
+import { createProgress, formatDuration, showEvent } from './progress.ts';
+
+/** A training that a command asks for. */
+export interface TrainingOrder {
+  readonly config: RunConfig;
+  readonly directory: string;
+  readonly resume: boolean;
+  /** Whether the results end with one JSON line. */
+  readonly json: boolean;
+}
+
+/** Trains, makes samples and the training curve, and prints the results; after an interrupt it says how to go on. */
+export async function trainAndShow(context: CommandContext, order: TrainingOrder): Promise<void> {
+  const { terminal, runner } = context;
+  const { config, directory, resume, json } = order;
+  const progress = createProgress(terminal);
+  const onEvent = showEvent.bind(null, progress);
+  progress.print(`${resume ? 'Resuming' : 'Training'} ${config.name} in ${directory}`);
+  await withInterrupt(terminal, async (signal) => {
+    const outcome = await runner.train({ config, directory, resume, signal, onEvent });
+    progress.end();
+    if (outcome.interrupted) {
+      context.setStatus(interruptedStatus);
+      terminal.err(`Saved at ${outcome.imagesSeen} images. To go on: flowloom train --resume ${directory}\n`);
+      if (json) terminal.out(JSON.stringify(outcome));
+      return;
+    }
+    progress.print('Sampling');
+    const conclusion = await concludeRun(runner, outcome, { signal, onEvent });
+    progress.end();
+    for (const line of resultLines(outcome, conclusion)) terminal.out(line);
+    if (json) terminal.out(JSON.stringify({ ...outcome, ...conclusion }));
+  });
+}
+
+function lossText({ loss, standardError, samples }: LossEstimate): string {
+  return `${loss.toFixed(4)} ± ${standardError.toFixed(4)}  (${samples} held out)`;
+}
+
+/** Results as lines of two columns: what, and its value. */
+function resultLines(outcome: TrainOutcome, { curve, grid, arrays, rowNames, sampling }: Conclusion): string[] {
+  const { validation, untrained, constant, skippedImages } = outcome;
+  const rows: (readonly [string, string])[] = [
+    ['run', outcome.directory],
+    [
+      'trained',
+      `${outcome.imagesSeen} images, in ${formatDuration(outcome.seconds)}; ${outcome.parameterCount} parameters`,
+    ],
+    ...(validation === null ? [] : [['held-out loss', lossText(validation)] as const]),
+    ...(untrained === null ? [] : [['  untrained network', lossText(untrained)] as const]),
+    ...(constant === null ? [] : [['  best constant', lossText(constant)] as const]),
+    ...(skippedImages === 0 ? [] : [['unreadable images', `${skippedImages}, left out`] as const]),
+    ['samples', `${grid ?? arrays}, ${sampling.evaluations} evaluations each, in ${formatDuration(sampling.seconds)}`],
+    ...(rowNames === null ? [] : [['  rows', rowNames.join(', ')] as const]),
+    ['training curve', curve],
+  ];
+  const width = Math.max(...rows.map(([what]) => what.length));
+  return rows.map(([what, value]) => `${what.padEnd(width)}  ${value}`);
+}

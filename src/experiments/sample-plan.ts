@@ -1,0 +1,100 @@
+/** Which samples a run is asked for: seeds, labels and settings. */
+import { ConfigError } from '../errors.ts';
+import { SOLVERS } from '../sampling/solvers/solver-table.ts';
+import type { RunConfig } from './config.ts';
+import { nearestName } from './nearest-name.ts';
+import { openRunData } from './run-data.ts';
+
+/** Samples in rows. */
+export interface SamplePlan {
+  readonly seeds: readonly number[];
+  /** Label of each sample; null for a model without labels. */
+  readonly labels: readonly number[] | null;
+  /** Samples in a row. */
+  readonly columns: number;
+  /** Name of each row; null if rows mean nothing. */
+  readonly rowNames: readonly string[] | null;
+}
+
+function consecutive(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => first + i);
+}
+
+/** Names of the classes that the model knows; null if it knows none. */
+export async function classesOf(config: RunConfig): Promise<readonly string[] | null> {
+  return config.model.labels ? (await openRunData(config)).classes : null;
+}
+
+/** A grid with `sampling.perClass` samples of each class, a row a class; without labels a square of perClass². Seeds count from 0. */
+export async function gridPlan(config: RunConfig): Promise<SamplePlan> {
+  const { perClass } = config.sampling;
+  const classes = await classesOf(config);
+  if (classes === null) {
+    const count = config.data.kind === 'vectors' ? perClass : perClass ** 2;
+    return { seeds: consecutive(0, count), labels: null, columns: perClass, rowNames: null };
+  }
+  const seeds = consecutive(0, classes.length * perClass);
+  const labels = seeds.map((seed) => Math.floor(seed / perClass));
+  return { seeds, labels, columns: perClass, rowNames: classes };
+}
+
+/** Labels as people give them: numbers or names of classes; of one label every sample has it, of several they take turns. */
+export interface LabelChoice {
+  readonly labels: readonly string[];
+  readonly count: number;
+}
+
+/**
+ * The label of each of `count` samples.
+ * @param classes  names of the model's classes; null if it knows none.
+ * @throws ConfigError if a label is no class.
+ */
+export function chooseLabels({ labels, count }: LabelChoice, classes: readonly string[] | null): number[] | null {
+  if (labels.length === 0) return null;
+  if (classes === null) {
+    throw new ConfigError({
+      expected: 'a model with labels, to choose one',
+      got: 'a model without',
+      remedy: 'no --label',
+    });
+  }
+  const numbers = labels.map((label) => {
+    const number = /^\d+$/.test(label) ? Number(label) : classes.indexOf(label);
+    if (number >= 0 && number < classes.length) return number;
+    const meant = nearestName(label, classes);
+    throw new ConfigError({
+      expected: `a label to be one of ${classes.map((name, i) => `${i} (${name})`).join(', ')}`,
+      got: `"${label}"`,
+      ...(meant === null ? {} : { remedy: `"${meant}"` }),
+    });
+  });
+  return consecutive(0, count).map((i) => numbers[i % numbers.length]!);
+}
+
+/** Model evaluations of a step of a solver; null if it chooses its own steps. */
+function evaluationsPerStep({ solver, guidance }: RunConfig['sampling']): number | null {
+  const perStep = SOLVERS[solver.kind].evaluationsPerStep;
+  // A guided velocity takes the model with the label and without.
+  return perStep === null ? null : perStep * (guidance === null || guidance === 1 ? 1 : 2);
+}
+
+/**
+ * Steps of the configured solver that take `evaluations` evaluations of the model.
+ * @throws ConfigError if no number of steps does.
+ */
+export function stepsFor(evaluations: number, sampling: RunConfig['sampling']): number {
+  const perStep = evaluationsPerStep(sampling);
+  const { kind } = sampling.solver;
+  if (perStep === null) {
+    throw new ConfigError({
+      expected: 'a solver with fixed steps, to count evaluations in advance',
+      got: kind,
+      remedy: 'a tolerance, or another solver',
+    });
+  }
+  if (evaluations % perStep === 0) return evaluations / perStep;
+  throw new ConfigError({
+    expected: `evaluations to be a multiple of ${perStep}, those of a step of ${kind}${perStep === SOLVERS[kind].evaluationsPerStep ? '' : ' with guidance'}`,
+    got: String(evaluations),
+  });
+}

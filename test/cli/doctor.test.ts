@@ -1,0 +1,95 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ownGoldenFile, replayers, replaySection } from '../../src/experiments/doctor/golden/replay.ts';
+import { runCommand } from './run-command.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'flowloom-doctor-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function goldenFile(name: string, sections: unknown): string {
+  const path = join(folder, name);
+  writeFileSync(path, JSON.stringify(sections));
+  return path;
+}
+
+const own: Record<string, unknown> = JSON.parse(readFileSync(ownGoldenFile, 'utf8'));
+
+/** The same value with its numbers changed by a little. */
+function disturbed(value: unknown): unknown {
+  if (typeof value === 'number') return value * (1 + 1e-6) + 1e-6;
+  if (Array.isArray(value)) return value.map(disturbed);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, disturbed(child)]));
+}
+
+describe('doctor --golden', () => {
+  it('replays the sections that it knows and skips the others by name', async () => {
+    const { status, lines } = await runCommand(['doctor', '--golden', '--json']);
+    expect(status).toBe(0);
+    const results = JSON.parse(lines.at(-1)!);
+    expect(Object.keys(results)).toEqual(Object.keys(own));
+    for (const [name, result] of Object.entries<Record<string, number | null>>(results)) {
+      expect(Object.keys(result)).toEqual(['passed', 'failed', 'skipped', 'worst']);
+      expect(result.failed, name).toBe(0);
+      if (name in replayers) expect(result, name).toMatchObject({ passed: expect.any(Number), skipped: 0 });
+      else expect(result, name).toMatchObject({ passed: 0, worst: null });
+      expect((result.passed ?? 0) + (result.skipped ?? 0), name).toBeGreaterThan(0);
+    }
+  });
+
+  it.each(Object.keys(replayers))('finds a section %s with wrong numbers', async (name) => {
+    const { failed, worst } = await replaySection(name, disturbed(own[name]));
+    expect(failed).toBeGreaterThan(0);
+    expect(worst === null || worst > 0).toBe(true);
+  });
+
+  it.each(Object.keys(replayers))('fails a section %s of another form instead of passing it', async (name) => {
+    for (const section of [null, [], 3, 'x', {}]) {
+      expect(await replaySection(name, section)).toMatchObject({ passed: 0, failed: 1, skipped: 0 });
+    }
+  });
+
+  it('says what failed, and ends with status 1', async () => {
+    const file = goldenFile('wrong.json', { mulberry32_seed1_first5: [0.5], something_new: [1, 2] });
+    const { status, lines } = await runCommand(['doctor', '--golden', file, '--json']);
+    expect(status).toBe(1);
+    expect(lines.join('\n')).toContain('number 0: expected 0.5, got 0.6270739405881613');
+    const results = JSON.parse(lines.at(-1)!);
+    expect(results.mulberry32_seed1_first5).toMatchObject({ passed: 0, failed: 1, skipped: 0 });
+    expect(results.something_new).toEqual({ passed: 0, failed: 0, skipped: 2, worst: null });
+  });
+
+  it('skips cases with methods and equations that it does not know', async () => {
+    const section = { rhs: 'sin(x)+t', x0: 1, t: [0, 1], cases: [{ method: 'leapfrog', steps: 1, nfe: 1, x1: 2 }] };
+    expect(await replaySection('ode_fixed', section)).toMatchObject({ passed: 0, failed: 0, skipped: 1 });
+  });
+
+  it('refuses a file that is no golden file', async () => {
+    const { status, errors } = await runCommand(['doctor', '--golden', goldenFile('list.json', [1])]);
+    expect(status).toBe(2);
+    expect(errors).toContain('to hold an object of sections; got [1].');
+  });
+});
+
+describe('doctor', () => {
+  it('counts the parameters of a model, with the data or a given shape', async () => {
+    const { status, lines } = await runCommand(['doctor', '--model', 'two-moons-mlp', '--json']);
+    expect(status).toBe(0);
+    const size = JSON.parse(lines.at(-1)!);
+    // (2 + 1 time) x 128 + 128, twice 128 x 128 + 128, 128 x 2 + 2.
+    expect(size).toMatchObject({ shape: [2], classes: null, parameters: 3 * 128 + 128 + 2 * (128 * 128 + 128) + 258 });
+    const wide = await runCommand(['doctor', '--model', 'two-moons-mlp', '--shape', '5', '--json']);
+    expect(JSON.parse(wide.lines.at(-1)!).parameters - size.parameters).toBe(3 * 128 + 3 * 129);
+  });
+
+  it('tells what the machine offers and that the engine computes rightly on it', async () => {
+    const { status, lines } = await runCommand(['doctor', '--json']);
+    const { machine, golden } = JSON.parse(lines.at(-1)!);
+    expect(status).toBe(0);
+    expect(machine.providers.cpu).toMatchObject({ available: true, check: { passed: true } });
+    expect(machine.onnxRuntime).toBe('1.30.0');
+    expect(Object.keys(golden)).toEqual(Object.keys(own));
+  });
+});

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { withInterrupt } from '../../src/cli/interrupt.ts';
+import { createProgress, describeEvent, formatDuration } from '../../src/cli/progress.ts';
+import { recordedTerminal } from './run-command.ts';
+
+describe('progress', () => {
+  it('is one line that is written over where a person watches', () => {
+    const terminal = recordedTerminal(true);
+    const progress = createProgress(terminal);
+    progress.show('one');
+    progress.show('two');
+    progress.print('stays');
+    progress.end();
+    const clear = '\r\u001b[2K';
+    expect(terminal.errors).toBe(`${clear}one${clear}two${clear}stays\n${clear}two${clear}`);
+  });
+
+  it('never wraps the terminal', () => {
+    const terminal = recordedTerminal(true);
+    createProgress(terminal).show('x'.repeat(100));
+    expect(terminal.errors.replace('\r\u001b[2K', '')).toHaveLength(39);
+  });
+
+  it('is a plain line now and then elsewhere, and what stays is printed at once', () => {
+    const terminal = recordedTerminal(false);
+    const progress = createProgress(terminal);
+    for (terminal.timeMs = 0; terminal.timeMs < 25_000; terminal.timeMs += 1_000)
+      progress.show(`at ${terminal.timeMs}`);
+    progress.print('stays');
+    progress.end();
+    expect(terminal.errors).toBe('at 0\nat 10000\nat 20000\nstays\n');
+  });
+
+  it('tells a step with loss, rate and time left', () => {
+    const event = {
+      kind: 'step',
+      imagesSeen: 12_800,
+      images: 70_144,
+      loss: 0.31251,
+      gradientNorm: 1,
+      learningRate: 1,
+    } as const;
+    expect(describeEvent({ ...event, imagesPerSecond: 351.2, secondsLeft: 163.4, hostShare: 0 })).toBe(
+      '12,800 of 70,144 images  loss 0.3125  351 images/s  2:43 left',
+    );
+  });
+
+  it('tells durations as people do', () => {
+    expect([0, 7.4, 59.6, 200, 7_500, Number.POSITIVE_INFINITY].map(formatDuration)).toEqual([
+      '0:00',
+      '0:07',
+      '1:00',
+      '3:20',
+      '2:05:00',
+      '?',
+    ]);
+  });
+});
+
+describe('an interrupt', () => {
+  it('aborts the signal, and listeners are gone afterwards', async () => {
+    const before = process.listenerCount('SIGINT');
+    const aborted = await withInterrupt(recordedTerminal(), async (signal) => {
+      process.emit('SIGINT', 'SIGINT');
+      return signal.aborted;
+    });
+    expect(aborted).toBe(true);
+    expect(process.listenerCount('SIGINT')).toBe(before);
+  });
+});
