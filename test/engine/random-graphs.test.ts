@@ -103,8 +103,11 @@ interface RandomGraph {
 const MOST_ELEMENTS = 64;
 
 /** Applies the moves, each to a tensor made so far, and adds up the means of the last few results. */
-function compose(steps: readonly (readonly [name: string, choices: readonly number[]])[]): RandomGraph {
-  const inputs = [[2, 3], [4], [2, 1, 3]].map((shape) => placeholder(tensorType(shape, 'float64')));
+function compose(
+  steps: readonly (readonly [name: string, choices: readonly number[]])[],
+  dtype: 'float32' | 'float64' = 'float64',
+): RandomGraph {
+  const inputs = [[2, 3], [4], [2, 1, 3]].map((shape) => placeholder(tensorType(shape, dtype)));
   const made: Tensor[] = [...inputs];
   for (const [name, choices] of steps) {
     let next = 0;
@@ -132,7 +135,7 @@ function lossAndGradient({ ports, loss, inputs }: RandomGraph): Graph {
   return closeGraph(ports, [['loss', loss], ...parts]);
 }
 
-const settings = { seed: 20, numRuns: 150 };
+const settings = { seed: 20, numRuns: 60 };
 
 describe('a random graph and its gradient', () => {
   test('are well-formed, survive printing, and are the graphs of their own function', () => {
@@ -152,15 +155,19 @@ describe('a random graph and its gradient', () => {
     );
   });
 
-  test('have in ONNX Runtime the values of the float64 references', async () => {
+  // float64 for exactness; float32 because there ONNX Runtime fuses operators.
+  test.each([
+    ['float64', 1e-10],
+    ['float32', 1e-3],
+  ] as const)('have in ONNX Runtime in %s the values of the references', async (dtype, tolerance) => {
     await fc.assert(
       fc.asyncProperty(randomGraph, async (steps) => {
-        const graph = lossAndGradient(compose(steps));
+        const graph = lossAndGradient(compose(steps, dtype));
         const inputs = drawGraphInputs(graph, { seed: steps.length });
         const wanted = interpret(graph, inputs);
         const actual = await executeGraph(runtime, graph, inputs);
         for (const [name, values] of Object.entries(wanted))
-          expect(relativeError(actual[name], values), name).toBeLessThan(1e-10);
+          expect(relativeError(actual[name], values), name).toBeLessThan(tolerance);
       }),
       settings,
     );
