@@ -25,10 +25,14 @@ export function usesOf({ shape: [batch, , height, width] }: TensorType): number 
   return batch * height * width;
 }
 
-/** The block if both sides' channels fill blocks and the kernel is used often enough; else `null`. */
-export function blockFor(emit: Emitter, [filters, inner]: readonly number[], uses: number): number | null {
+/**
+ * The block if both sides' channels fill blocks and the kernel is used often enough; else `null`. Kernels of one pixel are plain
+ * products, with nothing to gather.
+ */
+export function blockFor(emit: Emitter, [filters, inner, ...window]: readonly number[], uses: number): number | null {
   const block = emit.channelBlock;
-  return block !== null && filters % block === 0 && inner % block === 0 && uses >= leastUses ? block : null;
+  const fits = block !== null && filters % block === 0 && inner % block === 0;
+  return fits && window.some((size) => size > 1) && uses >= leastUses ? block : null;
 }
 
 /** Pictures from the blocked convolution of pictures with a kernel in the order of its loops. */
@@ -56,6 +60,16 @@ function windowAttributes(
     group: { int: 1 },
     kernel_shape: window,
   };
+}
+
+/**
+ * [batch, height, width, channels] by way of the blocked layout, which the forward convolution has made already: on all threads,
+ * where a transpose runs on one. `null` if channels do not fill blocks.
+ */
+export function channelsLast(emit: Emitter, x: string, channels: number): string | null {
+  if (emit.channelBlock === null || channels % emit.channelBlock !== 0) return null;
+  const attributes = { channels: { int: channels }, channels_last: { int: 1 } };
+  return emit.node('ReorderOutput', [reordered(emit, x)], { domain, attributes });
 }
 
 /** Forward, one group. */

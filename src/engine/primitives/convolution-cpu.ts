@@ -3,7 +3,7 @@
  * gathers its patches in the cache, and copies that are small beside it. What these forms do not cover takes the plain one.
  */
 import type { Emitter, LoweringCall } from '../onnx/lowering.ts';
-import { blockFor, lowerTransposedBlocked, usesOf } from './convolution-blocked.ts';
+import { blockFor, channelsLast, lowerTransposedBlocked, usesOf } from './convolution-blocked.ts';
 import type { ConvolutionAttributes } from './convolution-geometry.ts';
 import { lowerKernelGradientPlain } from './convolution-plain.ts';
 
@@ -108,7 +108,9 @@ function lowerAsConvolution(emit: Emitter, call: LoweringCall<ConvolutionAttribu
     ],
     kernel_shape: [rows, columns],
   };
-  const y = emit.node('Conv', [lines, transposed(emit, call.inputs[1], [1, 0, 2, 3])], { attributes });
+  const y = emit.node('Conv', [lines, samplesBehindChannels(emit, call.inputs[1], call.inputTypes[1].shape)], {
+    attributes,
+  });
   const tapsBeforeChannels = reshaped(emit, y, [filters, window[0] * window[1], channels]);
   return [reshaped(emit, transposed(emit, tapsBeforeChannels, [0, 2, 1]), call.outputTypes[0].shape)];
 }
@@ -133,7 +135,9 @@ function lowerAsSwappedConvolution(emit: Emitter, call: LoweringCall<Convolution
     ],
     kernel_shape: [height, width],
   };
-  const y = emit.node('Conv', [lines, transposed(emit, call.inputs[0], [1, 0, 2, 3])], { attributes });
+  const y = emit.node('Conv', [lines, samplesBehindChannels(emit, call.inputs[0], call.inputTypes[0].shape)], {
+    attributes,
+  });
   const kernel = transposed(emit, reshaped(emit, y, [channels, taps, filters]), [2, 0, 1]);
   const ordered = emit.node('MatMul', [reshaped(emit, kernel, [filters * channels, taps]), reversal(emit, taps)]);
   return [reshaped(emit, ordered, call.outputTypes[0].shape)];
@@ -142,8 +146,21 @@ function lowerAsSwappedConvolution(emit: Emitter, call: LoweringCall<Convolution
 /** [batch, channels, height, width] as one picture of `batch` channels: [1, batch, height, width * channels]. */
 function pixelsWithChannels(emit: Emitter, name: string, [batch, channels, height, width]: readonly number[]): string {
   if (channels === 1) return reshaped(emit, name, [1, batch, height, width]);
-  const pixelsFirst = transposed(emit, reshaped(emit, name, [batch, channels, height * width]), [0, 2, 1]);
+  const pixelsFirst =
+    channelsLast(emit, name, channels) ??
+    transposed(emit, reshaped(emit, name, [batch, channels, height * width]), [0, 2, 1]);
   return reshaped(emit, pixelsFirst, [1, batch, height, width * channels]);
+}
+
+/** [channels, batch, height, width], whole pictures at a time: rows are gathered on all threads, where a transpose runs on one. */
+function samplesBehindChannels(
+  emit: Emitter,
+  name: string,
+  [batch, channels, height, width]: readonly number[],
+): string {
+  const rows = reshaped(emit, name, [batch * channels, height * width]);
+  const order = Array.from({ length: batch * channels }, (_, i) => (i % batch) * channels + Math.floor(i / batch));
+  return reshaped(emit, emit.node('Gather', [rows, emit.ints(order)]), [channels, batch, height, width]);
 }
 
 export function lowerKernelGradientCpu(emit: Emitter, call: LoweringCall<ConvolutionAttributes>): readonly string[] {
