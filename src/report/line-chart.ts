@@ -50,8 +50,8 @@ export function lineChart(series: readonly Series[], options: LineChartOptions):
     backgroundColor: '#ffffff',
     color: colours,
     title: { text: title, left: 'center', textStyle: { fontSize: 15, fontWeight: 'normal' } },
-    legend: { top: 28, data: series.map(({ name }) => name) },
-    grid: { left: 64, right: 24, top: 64, bottom: 52 },
+    legend: { top: 34, itemGap: 28, data: series.map(({ name }) => name) },
+    grid: { left: 64, right: 24, top: 70, bottom: 52 },
     xAxis: { ...axis, name: xLabel, nameGap: 30 },
     yAxis: {
       ...axis,
