@@ -63,8 +63,8 @@ function windowAttributes(
 }
 
 /**
- * [batch, height, width, channels] by way of the blocked layout, which the forward convolution has made already: on all threads,
- * where a transpose runs on one. `null` if channels do not fill blocks.
+ * [batch, height, width, channels] by way of the blocked layout: two passes on all threads, where a transpose is one pass on one
+ * thread. `null` if channels do not fill blocks.
  */
 export function channelsLast(emit: Emitter, x: string, channels: number): string | null {
   if (emit.channelBlock === null || channels % emit.channelBlock !== 0) return null;

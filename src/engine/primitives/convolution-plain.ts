@@ -113,7 +113,7 @@ export function lowerTransposedPlain(emit: Emitter, call: LoweringCall<Convoluti
   return [withBias(emit, y, call)];
 }
 
-/** One product a sample of the cotangent with the patches, then the sum over samples. */
+/** One product a sample of the patches with the cotangent, then the sum over samples. */
 export function lowerKernelGradientPlain(emit: Emitter, call: LoweringCall<ConvolutionAttributes>): string[] {
   const { attributes, inputTypes, outputTypes } = call;
   const [filters, , ...window] = outputTypes[0].shape;
@@ -121,10 +121,12 @@ export function lowerKernelGradientPlain(emit: Emitter, call: LoweringCall<Convo
   const { groups } = attributes;
   const x = emitBorder(emit, picture(call, 0), attributes.padding);
   const patches = emitPatches(emit, x, { ...attributes, window, size });
-  const turned = emit.node('Transpose', [patches], { attributes: { perm: [0, 1, 3, 2] } });
   const d = emit.node('Reshape', [call.inputs[1], emit.ints([batch, groups, filters / groups, size[0] * size[1]])]);
-  const total = emit.node('ReduceSum', [emit.node('MatMul', [d, turned]), emit.ints([0])], {
+  // The cotangent is turned, and not the patches, which are larger by the number of taps.
+  const turned = emit.node('Transpose', [d], { attributes: { perm: [0, 1, 3, 2] } });
+  const total = emit.node('ReduceSum', [emit.node('MatMul', [patches, turned]), emit.ints([0])], {
     attributes: { keepdims: { int: 0 } },
   });
-  return [emit.node('Reshape', [total, emit.ints(outputTypes[0].shape)])];
+  const kernel = emit.node('Transpose', [total], { attributes: { perm: [0, 2, 1] } });
+  return [emit.node('Reshape', [kernel, emit.ints(outputTypes[0].shape)])];
 }

@@ -90,6 +90,30 @@ function lowerAverage(emit: Emitter, call: LoweringCall<PoolingAttributes>): str
   return [emit.node('Reshape', [y, emit.ints(outputTypes[0].shape)])];
 }
 
+/** Width of a strip of window rows up to which its product with a matrix is faster than `AveragePool`. */
+const widestStrip = 64;
+
+/** Windows that tile the input: strips of as many rows as a window has, times a constant matrix. */
+function lowerAverageByProduct(emit: Emitter, call: LoweringCall<PoolingAttributes>): string[] {
+  const [height, width] = call.attributes.window;
+  const [{ shape }] = call.inputTypes;
+  const [, , , columns] = call.outputTypes[0].shape;
+  const strip = height * shape[3];
+  const weights = new Float32Array(strip * columns);
+  for (let i = 0; i < strip; i++) weights[i * columns + Math.floor((i % shape[3]) / width)] = 1 / (height * width);
+  const strips = emit.node('Reshape', [call.inputs[0], emit.ints([elementCount(shape) / strip, strip])]);
+  const means = emit.node('MatMul', [strips, emit.constant('float32', [strip, columns], weights)]);
+  return [emit.node('Reshape', [means, emit.ints(call.outputTypes[0].shape)])];
+}
+
+function lowerAverageCpu(emit: Emitter, call: LoweringCall<PoolingAttributes>): string[] {
+  const [{ dtype, shape }] = call.inputTypes;
+  const narrow = call.attributes.window[0] * shape[3] <= widestStrip;
+  return dtype === 'float32' && narrow && tiles(shape, call.attributes)
+    ? lowerAverageByProduct(emit, call)
+    : lowerAverage(emit, call);
+}
+
 /** Windows that tile the input: each element is seen once. */
 function tiles(x: Shape, { window, stride, padding }: PoolingAttributes): boolean {
   return (
@@ -117,7 +141,7 @@ export const averagePool2dPrimitive: Primitive<PoolingAttributes> = {
     });
     return [ops.reshape(spread, x.shape)];
   },
-  lowering: { default: lowerAverage },
+  lowering: { default: lowerAverage, cpu: lowerAverageCpu },
   reference([x], attributes, [{ shape }]) {
     const y = new Float64Array(elementCount(shape));
     const share = 1 / (attributes.window[0] * attributes.window[1]);
