@@ -93,11 +93,15 @@ export async function createSampler(runtime: Runtime, options: SamplerOptions): 
     ...type,
   }));
   const guidable = options.model.classes !== null;
+  const { provider, channelBlock } = runtime;
+  const program = (guided: boolean) => ({
+    model: emitModel(velocityGraph(options, guided), { provider, channelBlock }),
+  });
   const stepper = await createStepper(runtime, {
     state: { parameters: specs },
     programs: {
-      plain: { model: emitModel(velocityGraph(options, false)) },
-      ...(guidable ? { guided: { model: emitModel(velocityGraph(options, true)) } } : {}),
+      plain: program(false),
+      ...(guidable ? { guided: program(true) } : {}),
     },
   });
   const values = Object.entries(options.parameters).map(([path, array]) => [`${PREFIX}.${path}`, array]);

@@ -30,7 +30,7 @@ async function findFirst(
   const names = Object.values(groups).flatMap((specs) => specs.map(({ name }) => name));
   const second = await createStepper(runtime, {
     state: groups,
-    programs: { diagnose: { model: emitModel(diagnosis.graph) } },
+    programs: { diagnose: { model: emitModel(diagnosis.graph, { provider: runtime.provider }) } },
   });
   try {
     await second.writeState(await stepper.readState(names));

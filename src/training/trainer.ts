@@ -1,11 +1,11 @@
-/** The training loop: steps, validation, checkpoints, and what to do when it stops early. */
+/** The training state in the runtime's memory: one optimiser update at a time, evaluation, checkpoints. */
 import type { HostArray } from '../engine/dtype.ts';
+import type { Graph } from '../engine/graph.ts';
 import { emitModel } from '../engine/onnx/emit.ts';
 import type { Runtime, SessionOptions } from '../engine/runtime.ts';
 import { createStepper, type HostArrays, type Stepper } from '../engine/stepper.ts';
-import { CheckpointError } from '../errors.ts';
 import { type LatentBatches, type PreparationParts, type PreparedBatch, prepareBatch } from './batches.ts';
-import { type Checkpoint, type CheckpointTensor, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, writeCheckpoint } from './checkpoint.ts';
 import { type EmaOptions, emaWeight } from './ema.ts';
 import { nonFiniteError } from './non-finite.ts';
 import type { Schedule } from './schedule.ts';
@@ -18,6 +18,7 @@ import {
   stepGraph,
   updateGraph,
 } from './step.ts';
+import { emptyAccumulated, restoreState, startingState, stateTensors } from './trainer-state.ts';
 
 export interface TrainerOptions {
   readonly runtime: Runtime;
@@ -51,24 +52,28 @@ export interface Trainer {
   /**
    * One optimiser update on prepared batches (as many as are accumulated).
    * @param whileRunning  called when the last batch has been handed over: the time to prepare the next.
-   * @throws NumericalError naming the first offending tensor if the loss or gradient is not finite; the state is then as before.
+   * @throws NumericalError naming the first offending tensor if the loss or gradient is not finite; parameters, optimiser and
+   *   average are then as before.
    */
   step(batches: readonly PreparedBatch[], whileRunning?: () => void): Promise<StepResult>;
   /** Loss of each sample of a batch by the averaged parameters (by the raw ones where no average is kept). */
   evaluate(inputs: HostArrays): Promise<HostArray>;
   /** A copy of the named state tensors, or of all. */
   readState(names?: Iterable<string>): Promise<Record<string, HostArray>>;
-  /** Writes a checkpoint and removes old ones. @returns its path. */
+  /**
+   * Writes a checkpoint and removes old ones.
+   * @returns its path.
+   * @throws NumericalError if the state is not finite, and then writes nothing; DataError if the disk refuses.
+   */
   save(folder: string, options: { readonly keep: number }): Promise<string>;
   /** Continues from a checkpoint. @throws CheckpointError if it is of another model, optimiser, coupling or seed. */
   restore(checkpoint: Checkpoint): Promise<void>;
   release(): void;
 }
 
-const COUPLING_PREFIX = 'coupling.';
-
-function programsOf(parts: StepParts, session: SessionOptions) {
-  const program = (graph: ReturnType<typeof stepGraph>) => ({ model: emitModel(graph), session });
+function programsOf({ runtime, parts, session = {} }: TrainerOptions) {
+  const { provider, channelBlock } = runtime;
+  const program = (graph: Graph) => ({ model: emitModel(graph, { provider, channelBlock }), session });
   return {
     evaluate: program(evaluateGraph(parts, parts.ema ? 'ema' : PARAMETERS)),
     ...(parts.accumulate === 1
@@ -77,23 +82,14 @@ function programsOf(parts: StepParts, session: SessionOptions) {
   };
 }
 
-function startingState(initial: Readonly<Record<string, Float32Array>>, ema: boolean): HostArrays {
-  return Object.fromEntries(
-    Object.entries(initial).flatMap(([path, values]) => [
-      [`${PARAMETERS}.${path}`, values],
-      ...(ema ? [[`ema.${path}`, values] as const] : []),
-    ]),
-  );
-}
-
 /**
  * Compiles the step and allocates the state with starting values.
  * @throws ShapeError if the model's graph cannot be traced; RuntimeError if ONNX Runtime refuses it.
  */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
-  const { runtime, parts, initial, session = {} } = options;
-  const stepper = await createStepper(runtime, { state: stateTypes(parts), programs: programsOf(parts, session) });
-  await stepper.writeState(startingState(initial, parts.ema));
+  const { runtime, parts, initial } = options;
+  const stepper = await createStepper(runtime, { state: stateTypes(parts), programs: programsOf(options) });
+  await stepper.writeState(startingState(initial, parts));
   return trainerOver(stepper, options);
 }
 
@@ -116,6 +112,7 @@ function trainerOver(stepper: Stepper, options: TrainerOptions): Trainer {
       const results = await runUpdate(stepper, batches, { scalars: scalars(learningRate), whileRunning });
       if (!Number.isFinite(results.loss) || !Number.isFinite(results.gradientNorm)) {
         await stepper.revert(parts.accumulate === 1 ? 'step' : 'update');
+        await stepper.writeState(emptyAccumulated(parts));
         const inputs = batches.map((batch) => batch.inputs);
         throw await nonFiniteError(options.runtime, {
           stepper,
@@ -133,11 +130,11 @@ function trainerOver(stepper: Stepper, options: TrainerOptions): Trainer {
     evaluate: async (inputs) => (await stepper.run('evaluate', { inputs })).losses,
     readState: (names) => stepper.readState(names),
     async save(folder, { keep }) {
-      const tensors = await stateTensors(stepper, options);
+      const tensors = await stateTensors(stepper, { parts, coupling: preparation.coupling });
       return writeCheckpoint(folder, { tensors, ...progress, seed: preparation.seed }, { keep });
     },
     async restore(checkpoint) {
-      await restoreState(stepper, checkpoint, options);
+      await restoreState(stepper, checkpoint, { parts, ...preparation });
       progress.imagesSeen = checkpoint.facts.imagesSeen;
       progress.updates = checkpoint.facts.updates;
     },
@@ -180,65 +177,6 @@ async function runUpdate(
   }
   const { gradientNorm } = await stepper.run('update', { inputs: scalars });
   return { loss: total / batches.length, gradientNorm: Number(gradientNorm[0]) };
-}
-
-/** Groups that a checkpoint holds: accumulated gradients are empty between steps. */
-function savedGroups(parts: StepParts) {
-  return Object.entries(stateTypes(parts))
-    .filter(([group]) => group !== 'accumulated')
-    .flatMap(([, specs]) => specs);
-}
-
-async function stateTensors(
-  stepper: Stepper,
-  { parts, preparation }: TrainerOptions,
-): Promise<Map<string, CheckpointTensor>> {
-  const specs = savedGroups(parts);
-  const values = await stepper.readState(specs.map(({ name }) => name));
-  const tensors = new Map<string, CheckpointTensor>(
-    specs.map(({ name, shape }) => [name, { shape, data: values[name] }]),
-  );
-  for (const [name, data] of Object.entries(preparation.coupling.state())) {
-    tensors.set(`${COUPLING_PREFIX}${name}`, { shape: [data.length], data });
-  }
-  return tensors;
-}
-
-async function restoreState(
-  stepper: Stepper,
-  checkpoint: Checkpoint,
-  { parts, preparation }: TrainerOptions,
-): Promise<void> {
-  const tensors = await readCheckpoint(checkpoint);
-  const fault = (expected: string, got: string) =>
-    new CheckpointError({
-      expected,
-      got,
-      where: `training/trainer restore of ${checkpoint.path}`,
-      remedy: "the run's own config",
-    });
-  if (checkpoint.facts.seed !== preparation.seed) throw fault(`seed ${preparation.seed}`, `${checkpoint.facts.seed}`);
-  const state: Record<string, HostArray> = {};
-  for (const { name, dtype } of savedGroups(parts)) {
-    const values = tensors.get(name);
-    if (values === undefined || values instanceof Uint32Array) throw fault(`tensor \`${name}\` of ${dtype}`, 'none');
-    state[name] = values;
-    tensors.delete(name);
-  }
-  await stepper.writeState(state);
-  const coupling = [...tensors].filter(([name]) => name.startsWith(COUPLING_PREFIX));
-  if (coupling.length < tensors.size) {
-    const extra = [...tensors.keys()].filter((name) => !name.startsWith(COUPLING_PREFIX));
-    throw fault('tensors of this model and optimiser only', extra.slice(0, 3).join(', '));
-  }
-  preparation.coupling.restore(
-    Object.fromEntries(
-      coupling.map(([name, data]) => [
-        name.slice(COUPLING_PREFIX.length),
-        data as Int32Array | Uint32Array | Float64Array,
-      ]),
-    ),
-  );
 }
 
 /** Prepares the batches of one step, one after another. */
