@@ -10,7 +10,7 @@ import { logitNormalTime, type TimeSampling, uniformTime } from '../path/time-sa
 import { dopri5 } from '../sampling/solvers/dopri5.ts';
 import type { Solver } from '../sampling/solvers/solver.ts';
 import { SOLVERS } from '../sampling/solvers/solver-table.ts';
-import { cosineGrid, explicitGrid, rhoGrid, shiftedGrid, uniformGrid } from '../sampling/time-grid.ts';
+import { cosineGrid, rhoGrid, shiftedGrid, uniformGrid } from '../sampling/time-grid.ts';
 import { adam, adamW, radam } from '../training/adam.ts';
 import { type EmaOptions, emaDecayFromHalfLife } from '../training/ema.ts';
 import type { Optimizer } from '../training/optimizer.ts';
@@ -119,7 +119,10 @@ function buildGrid({ steps, grid }: FixedStepConfig): Float64Array {
   }
 }
 
+/** Equal parts of [0, 1] at whose ends an adaptive solver shows its states; they do not change its steps. */
+const TRAJECTORY_INTERVALS = 10;
+
 export function buildSolver(config: SolverConfig): SolverSetup {
-  if (config.kind === 'dopri5') return { solver: dopri5(config), grid: explicitGrid([0, 1]) };
+  if (config.kind === 'dopri5') return { solver: dopri5(config), grid: uniformGrid(TRAJECTORY_INTERVALS) };
   return { solver: SOLVERS[config.kind], grid: buildGrid(config) };
 }

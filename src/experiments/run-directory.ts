@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Runtime } from '../engine/runtime.ts';
 import { ConfigError } from '../errors.ts';
 import type { TrainingEvent } from '../training/loop.ts';
+import { lockName } from '../training/run-lock.ts';
 import { parseConfig, type RunConfig } from './config.ts';
 
 export interface RunDirectory {
@@ -18,9 +19,11 @@ export function runDirectory(path: string): RunDirectory {
   return { path, checkpoints: join(path, 'checkpoints'), samples: join(path, 'samples'), log: join(path, 'log.jsonl') };
 }
 
+const partialSuffix = '.partial';
+
 /** Writes a file under another name first, so that it is never there in part. */
 export function writeWhole(path: string, text: string): void {
-  const partial = `${path}.partial`;
+  const partial = `${path}${partialSuffix}`;
   writeFileSync(partial, text, { flush: true });
   renameSync(partial, path);
 }
@@ -29,40 +32,47 @@ function writeJson(path: string, value: unknown): void {
   writeWhole(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** Files that may be in the folder of a run that has not begun. */
-const allowedBefore = new Set(['run.lock']);
+const configName = 'config.json';
+
+/** Whether something may be in the folder of a run that has not begun: its lock, and what a kill left of a config. */
+function mayPrecede(name: string): boolean {
+  return name.startsWith(lockName) || name === `${configName}${partialSuffix}`;
+}
+
+/** @throws ConfigError if a run cannot begin in the folder, because something is there already. */
+export function checkFree(path: string): void {
+  const found = existsSync(path) ? readdirSync(path).filter((name) => !mayPrecede(name)) : [];
+  if (found.length === 0) return;
+  throw new ConfigError({
+    expected: `\`${path}\` to be a new or empty folder`,
+    got: `one with ${found.slice(0, 3).join(', ')}`,
+    where: 'experiments/run-directory',
+    remedy: `resuming it with --resume ${path}, or another folder`,
+  });
+}
 
 /**
- * Makes the folder of a new run, with its config.
- * @throws ConfigError if something is there already.
+ * Writes a run's config, and makes its folders. The config comes first: a folder with a config can be resumed, one without is
+ * free for a new run, and a kill at any moment leaves one of the two.
  */
-export function createRun(path: string, config: RunConfig): RunDirectory {
+export function writeRunConfig(path: string, config: RunConfig): RunDirectory {
   const directory = runDirectory(path);
-  const found = existsSync(path) ? readdirSync(path).filter((name) => !allowedBefore.has(name)) : [];
-  if (found.length > 0) {
-    throw new ConfigError({
-      expected: `\`${path}\` to be a new or empty folder`,
-      got: `one with ${found.slice(0, 3).join(', ')}`,
-      where: 'experiments/run-directory',
-      remedy: `resuming it with --resume ${path}, or another folder`,
-    });
-  }
+  writeJson(join(path, configName), config);
   mkdirSync(directory.checkpoints, { recursive: true });
   mkdirSync(directory.samples, { recursive: true });
-  writeJson(join(path, 'config.json'), config);
   return directory;
 }
 
 /** Config of a run. @throws ConfigError if the folder holds no run or its config is not valid. */
 export function readRunConfig(path: string): RunConfig {
-  const file = join(path, 'config.json');
+  const file = join(path, configName);
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
     throw new ConfigError({
       expected: `\`${path}\` to be the folder of a run`,
-      got: 'no readable config.json',
+      got: `no readable ${configName}`,
       where: 'experiments/run-directory',
       cause,
     });
@@ -119,7 +129,7 @@ export function readLog({ log }: RunDirectory): TrainingEvent[] {
   return events;
 }
 
-/** Drops what the log tells of the time after a checkpoint, which will be told again. */
+/** Drops what the log tells of the time after a number of images, which will be told again; below 0 drops all. */
 export function truncateLog(directory: RunDirectory, imagesSeen: number): void {
   const kept = readLog(directory).filter((event) => event.imagesSeen <= imagesSeen);
   writeWhole(directory.log, kept.map((event) => `${JSON.stringify(event)}\n`).join(''));

@@ -48,14 +48,14 @@ export interface TrainOutcome {
   readonly seconds: number;
   /** Whether the signal ended it; the checkpoint then holds everything. */
   readonly interrupted: boolean;
-  /** Newest checkpoint; null if none was asked for. */
-  readonly checkpoint: string | null;
+  /** Newest checkpoint. */
+  readonly checkpoint: string;
   readonly parameterCount: number;
   /** Held-out loss of the averaged parameters; null if there are no held-out images, or the run was interrupted. */
   readonly validation: LossEstimate | null;
   /** Held-out loss before the first step, at the same noise and times. */
   readonly untrained: LossEstimate | null;
-  /** Held-out loss of the best constant prediction. */
+  /** Held-out loss of the best constant prediction; null if there are no held-out images, or the run was interrupted. */
   readonly constant: LossEstimate | null;
   /** Image files that could not be read and were left out. */
   readonly skippedImages: number;

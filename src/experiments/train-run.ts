@@ -1,68 +1,28 @@
 /** Trains the run of a config in its folder. */
+import { mkdirSync } from 'node:fs';
 import { openNativeRuntime } from '../engine/native/native-runtime.ts';
-import type { Runtime } from '../engine/runtime.ts';
-import { CheckpointError, ConfigError } from '../errors.ts';
-import { initializeParameters, parameterCount, parameterTypes } from '../models/parameters.ts';
+import { CheckpointError, ConfigError, DataError } from '../errors.ts';
+import { parameterCount } from '../models/parameters.ts';
 import { latestCheckpoint } from '../training/checkpoint.ts';
-import { type LoopOutcome, runTraining, type ValidationEvent } from '../training/loop.ts';
+import { type LoopOptions, type LoopOutcome, runTraining, type ValidationEvent } from '../training/loop.ts';
 import { lockRun } from '../training/run-lock.ts';
 import { createTrainer, prepareStep, type Trainer, type TrainerOptions } from '../training/trainer.ts';
-import { constantPredictorLoss, type ValidationSet, validationSet } from '../training/validation.ts';
-import {
-  buildCoupling,
-  buildEma,
-  buildModel,
-  buildOptimizer,
-  buildPath,
-  buildSchedule,
-  buildTimeSampling,
-} from './build.ts';
+import { constantPredictorLoss, type ValidationSet } from '../training/validation.ts';
 import type { RunConfig } from './config.ts';
 import { openRunData, type RunData } from './run-data.ts';
 import {
   appendLog,
-  createRun,
+  checkFree,
   type RunDirectory,
   readLog,
   readRunConfig,
-  runDirectory,
   truncateLog,
   writeEnvironment,
   writeOutcome,
+  writeRunConfig,
 } from './run-directory.ts';
 import type { LossEstimate, TrainOutcome, TrainRequest } from './run-types.ts';
-
-/** Everything that training is made of. */
-function trainerOptions(runtime: Runtime, config: RunConfig, data: RunData): TrainerOptions {
-  const model = buildModel(config.model, { shape: data.shape, classes: data.classes?.length ?? null });
-  const path = buildPath(config.path);
-  const { training, seed } = config;
-  return {
-    runtime,
-    parts: {
-      model,
-      path,
-      parameters: parameterTypes(model.parameters),
-      optimizer: buildOptimizer(training.optimizer),
-      batch: training.batchSize,
-      clip: training.clip,
-      ema: training.ema !== null,
-      accumulate: training.accumulate,
-    },
-    preparation: {
-      coupling: buildCoupling(config.coupling),
-      time: buildTimeSampling(config.time),
-      classes: model.classes,
-      labelDropout: training.labelDropout,
-      jitter: path.sigma > 0,
-      seed,
-    },
-    learningRate: training.optimizer.learningRate,
-    schedule: buildSchedule(training),
-    ema: buildEma(training),
-    initial: initializeParameters(model.parameters, seed),
-  };
-}
+import { heldOutSet, modelFor, trainerOptions } from './trainer-setup.ts';
 
 /** Configs are equal but for what may change between the parts of a run. */
 function sameRun(a: RunConfig, b: RunConfig): boolean {
@@ -71,69 +31,96 @@ function sameRun(a: RunConfig, b: RunConfig): boolean {
   return identity(a) === identity(b);
 }
 
-function openDirectory({ directory, resume, config }: TrainRequest): RunDirectory {
-  if (!resume) return createRun(directory, config);
-  if (!sameRun(readRunConfig(directory), config)) {
-    throw new ConfigError({
-      expected: `the config of \`${directory}\``,
-      got: 'another one',
-      where: 'experiments/train-run',
-      remedy: 'resuming without other settings',
-    });
+/** @throws ConfigError if the request does not fit what is in its folder. */
+function checkDirectory({ directory, resume, config }: TrainRequest): void {
+  if (!resume) {
+    checkFree(directory);
+    return;
   }
-  return runDirectory(directory);
+  if (sameRun(readRunConfig(directory), config)) return;
+  throw new ConfigError({
+    expected: `the config of \`${directory}\``,
+    got: 'another one',
+    where: 'experiments/train-run',
+    remedy: 'resuming without other settings',
+  });
 }
 
-/** Continues from the newest checkpoint; a run that was killed before its first one starts anew. */
+/** Takes the run's folder for this process, making it where it is not there. @returns a function that gives it back. */
+function holdDirectory(request: TrainRequest): () => void {
+  const { directory } = request;
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (cause) {
+    const got = cause instanceof Error ? cause.message : String(cause);
+    throw new DataError({ expected: `\`${directory}\` to be a folder`, got, where: 'experiments/train-run', cause });
+  }
+  const release = lockRun(directory);
+  try {
+    // Again, as another process may have been here since the first time.
+    checkDirectory(request);
+    return release;
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** A training that is set up, and the folder that it is held in. */
+interface PreparedRun {
+  readonly request: TrainRequest;
+  readonly directory: RunDirectory;
+  readonly data: RunData;
+  readonly options: TrainerOptions;
+  readonly set: ValidationSet | null;
+}
+
+/**
+ * Trains, or goes on training, until the config's number of images or the signal.
+ * @throws ConfigError, DataError, ShapeError for what a user can correct, and then a new run leaves nothing in its folder;
+ *   CheckpointError if the folder is in use or damaged; NumericalError if the loss is not finite.
+ */
+export async function train(request: TrainRequest): Promise<TrainOutcome> {
+  const { config } = request;
+  checkDirectory(request);
+  const runtime = await openNativeRuntime(config.runtime);
+  try {
+    const data = await openRunData(config);
+    const options = trainerOptions(runtime, config, modelFor(config, data));
+    const set = await heldOutSet(config, data, options);
+    const trainer = await createTrainer(options);
+    const giveBack = holdDirectory(request);
+    try {
+      const directory = writeRunConfig(request.directory, config);
+      writeEnvironment(directory, runtime);
+      return await trainIn({ request, directory, data, options, set }, trainer);
+    } finally {
+      giveBack();
+    }
+  } finally {
+    runtime.release();
+  }
+}
+
+async function trainIn(run: PreparedRun, trainer: Trainer): Promise<TrainOutcome> {
+  await restore(trainer, run.directory);
+  const ended = await loop(trainer, run);
+  const outcome = await outcomeOf(ended, run);
+  writeOutcome(run.directory, outcome);
+  return outcome;
+}
+
+/** Continues from the newest checkpoint, if there is one, and makes the log end where it stands. */
 async function restore(trainer: Trainer, directory: RunDirectory): Promise<void> {
   const checkpoint = await latestCheckpoint(directory.checkpoints);
-  if (checkpoint === null) return truncateLog(directory, -1);
-  await trainer.restore(checkpoint);
-  truncateLog(directory, checkpoint.facts.imagesSeen);
-}
-
-async function heldOutSet(config: RunConfig, data: RunData, options: TrainerOptions): Promise<ValidationSet | null> {
-  const heldOut = await data.heldOut(config.training.validation.images);
-  if (heldOut === null) return null;
-  const { parts, preparation } = options;
-  return validationSet(heldOut, {
-    batch: parts.batch,
-    seed: config.seed,
-    labelled: preparation.classes !== null,
-    jitter: preparation.jitter,
-  });
-}
-
-function loop(
-  trainer: Trainer,
-  request: TrainRequest,
-  context: {
-    readonly data: RunData;
-    readonly set: ValidationSet | null;
-    readonly options: TrainerOptions;
-    readonly directory: RunDirectory;
-  },
-): Promise<EndedLoop> {
-  const { data, set, options, directory } = context;
-  const { validation, checkpoint, log, images } = request.config.training;
-  const source = data.open(trainer.imagesSeen);
-  const ended = runTraining(trainer, {
-    images,
-    validation: set === null ? null : { set, everyImages: validation.everyImages ?? Number.POSITIVE_INFINITY },
-    checkpoints: {
-      folder: directory.checkpoints,
-      everyImages: checkpoint.everyImages ?? Number.POSITIVE_INFINITY,
-      keep: checkpoint.keep ?? Number.POSITIVE_INFINITY,
-    },
-    logEveryImages: log.everyImages,
-    prepare: (imagesSeen) => prepareStep(source, imagesSeen, options),
-    signal: request.signal,
-    onEvent(event) {
-      appendLog(directory, event);
-      request.onEvent(event);
-    },
-  });
-  return ended.then((outcome) => ({ ...outcome, skipped: source.skipped })).finally(() => source.close());
+  if (checkpoint !== null) await trainer.restore(checkpoint);
+  const { imagesSeen } = trainer;
+  // The loop tells the start of a run again.
+  if (checkpoint === null || imagesSeen === 0) return truncateLog(directory, -1);
+  truncateLog(directory, imagesSeen);
+  const told = readLog(directory).some((event) => event.kind === 'checkpoint' && event.imagesSeen === imagesSeen);
+  // Its writer may have been killed before it could tell of it.
+  if (!told) appendLog(directory, { kind: 'checkpoint', imagesSeen, path: checkpoint.path });
 }
 
 interface EndedLoop extends LoopOutcome {
@@ -141,68 +128,63 @@ interface EndedLoop extends LoopOutcome {
   readonly skipped: number;
 }
 
+async function loop(trainer: Trainer, run: PreparedRun): Promise<EndedLoop> {
+  const source = run.data.open(trainer.imagesSeen);
+  try {
+    const prepare = (imagesSeen: number) => prepareStep(source, imagesSeen, run.options);
+    const ended = await runTraining(trainer, { ...loopOptions(run), prepare });
+    return { ...ended, skipped: source.skipped };
+  } finally {
+    await source.close();
+  }
+}
+
+function loopOptions({ request, directory, set }: PreparedRun): Omit<LoopOptions, 'prepare'> {
+  const { validation, checkpoint, log, images } = request.config.training;
+  const never = Number.POSITIVE_INFINITY;
+  return {
+    images,
+    validation: set === null ? null : { set, everyImages: validation.everyImages ?? never },
+    checkpoints: {
+      folder: directory.checkpoints,
+      everyImages: checkpoint.everyImages ?? never,
+      keep: checkpoint.keep ?? never,
+    },
+    logEveryImages: log.everyImages,
+    signal: request.signal,
+    onEvent(event) {
+      appendLog(directory, event);
+      request.onEvent(event);
+    },
+  };
+}
+
 function estimate(events: readonly ValidationEvent[], imagesSeen: number, samples: number): LossEstimate | null {
   const event = events.findLast((one) => one.imagesSeen === imagesSeen);
   return event === undefined ? null : { loss: event.loss, standardError: event.standardError, samples };
 }
 
-/**
- * Trains, or goes on training, until the config's number of images or the signal.
- * @throws ConfigError, DataError for what a user can correct; CheckpointError if the folder is in use or damaged; NumericalError
- *   if the loss is not finite.
- */
-export async function train(request: TrainRequest): Promise<TrainOutcome> {
-  const { config } = request;
-  const directory = openDirectory(request);
-  const unlock = lockRun(directory.path);
-  let runtime: Runtime | null = null;
-  try {
-    runtime = await openNativeRuntime(config.runtime);
-    writeEnvironment(directory, runtime);
-    const data = await openRunData(config);
-    const options = trainerOptions(runtime, config, data);
-    const set = await heldOutSet(config, data, options);
-    const trainer = await createTrainer(options);
-    await restore(trainer, directory);
-    const ended = await loop(trainer, request, { data, set, options, directory });
-    const outcome = await outcomeOf(ended, { config, data, set, options, directory });
-    trainer.release();
-    writeOutcome(directory, outcome);
-    return outcome;
-  } finally {
-    runtime?.release();
-    unlock();
-  }
-}
-
-interface OutcomeParts {
-  readonly config: RunConfig;
-  readonly data: RunData;
-  readonly set: ValidationSet | null;
-  readonly options: TrainerOptions;
-  readonly directory: RunDirectory;
-}
-
-async function outcomeOf(ended: EndedLoop, { data, set, options, directory }: OutcomeParts): Promise<TrainOutcome> {
-  const samples = set?.count ?? 0;
+async function outcomeOf(ended: EndedLoop, { data, set, options, directory }: PreparedRun): Promise<TrainOutcome> {
+  const { imagesSeen, seconds, interrupted, skipped } = ended;
   const validations = readLog(directory).filter((event) => event.kind === 'validation');
   const checkpoint = await latestCheckpoint(directory.checkpoints);
-  if (checkpoint === null)
-    throw new CheckpointError({
-      expected: 'a checkpoint at the end of training',
-      got: 'none',
-      where: 'experiments/train-run',
-    });
+  if (checkpoint === null) {
+    const expected = 'a checkpoint at the end of training';
+    throw new CheckpointError({ expected, got: 'none', where: 'experiments/train-run' });
+  }
+  const samples = set?.count ?? 0;
+  // An interrupted run is not kept waiting for the mean of the data.
+  const constant = set === null || interrupted ? null : constantPredictorLoss(set, await data.mean());
   return {
     directory: directory.path,
-    imagesSeen: ended.imagesSeen,
-    seconds: ended.seconds,
-    interrupted: ended.interrupted,
+    imagesSeen,
+    seconds,
+    interrupted,
     checkpoint: checkpoint.path,
     parameterCount: parameterCount(options.parts.model.parameters),
-    validation: estimate(validations, ended.imagesSeen, samples),
+    validation: interrupted ? null : estimate(validations, imagesSeen, samples),
     untrained: estimate(validations, 0, samples),
-    constant: set === null ? null : { ...constantPredictorLoss(set, await data.mean()), samples },
-    skippedImages: data.skipped + ended.skipped,
+    constant: constant === null ? null : { ...constant, samples },
+    skippedImages: data.skipped + skipped,
   };
 }

@@ -6,11 +6,22 @@ import type { Latent } from './latent.ts';
  * @param shape  [channels, height, width].
  */
 export function identityLatent(shape: readonly number[]): Latent {
+  const table = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1);
   return {
     kind: 'identity',
     shape,
-    encode: (pixels) => Promise.resolve(Float32Array.from(pixels, (value) => value / 127.5 - 1)),
-    decode: (latents) =>
-      Promise.resolve(Uint8Array.from(latents, (value) => Math.min(255, Math.max(0, Math.round((value + 1) * 127.5))))),
+    async encode(pixels) {
+      // Plain loops: `from` with a function takes tens of times longer, and this runs for every batch.
+      const latents = new Float32Array(pixels.length);
+      for (let i = 0; i < pixels.length; i++) latents[i] = table[pixels[i]];
+      return latents;
+    },
+    async decode(latents) {
+      const pixels = new Uint8Array(latents.length);
+      for (let i = 0; i < latents.length; i++) {
+        pixels[i] = Math.min(255, Math.max(0, Math.round((latents[i] + 1) * 127.5)));
+      }
+      return pixels;
+    },
   };
 }

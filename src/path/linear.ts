@@ -1,6 +1,8 @@
 /** The straight path from noise to data, and what can be computed from one of its quantities given another. */
 import { add, divide, multiply, reshape, subtract } from '../engine/ops.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import { sameShape } from '../engine/shape.ts';
+import { formatType, type Tensor } from '../engine/tensor.ts';
+import { ShapeError } from '../errors.ts';
 
 /** A point on the conditional path and its velocity. */
 export interface PathSample {
@@ -19,7 +21,7 @@ export interface PathEnds {
   readonly target: Tensor;
   /** float32 [batch], in [0, 1]. */
   readonly time: Tensor;
-  /** Standard normal noise, float32 [batch, ...dims]; `null` for a path without width. */
+  /** Standard normal noise, float32 [batch, ...dims]; `null` (the default) for a path without width, and only there. */
   readonly jitter?: Tensor | null;
 }
 
@@ -27,6 +29,7 @@ export interface PathEnds {
 export interface Path {
   /** Standard deviation of the normal noise around the path; 0 means that `sample` takes no jitter. */
   readonly sigma: number;
+  /** @throws ShapeError if the ends do not fit together, or the jitter does not fit the width. */
   sample(ends: PathEnds): PathSample;
   /** The target that a velocity at xt points to. */
   targetFromVelocity(velocity: Tensor, at: PathPoint): Tensor;
@@ -44,6 +47,30 @@ export interface PathPoint {
   readonly time: Tensor;
 }
 
+/** @throws ShapeError unless ends and time have the same batch axis; without this they would be broadcast in silence. */
+function checkEnds({ source, target, time, jitter }: PathEnds, sigma: number): void {
+  const [batch] = target.shape;
+  const where = 'path/linear sample';
+  for (const [name, tensor] of Object.entries({ source, ...(jitter ? { jitter } : {}) })) {
+    if (sameShape(tensor.shape, target.shape)) continue;
+    throw new ShapeError({
+      expected: `\`${name}\` to be ${formatType(target)}, as \`target\` is`,
+      got: formatType(tensor),
+      where,
+    });
+  }
+  if (!sameShape(time.shape, [batch])) {
+    throw new ShapeError({ expected: `\`time\` to be [batch] = [${batch}]`, got: formatType(time), where });
+  }
+  if (jitter ? sigma === 0 : sigma > 0) {
+    throw new ShapeError({
+      expected: `${sigma > 0 ? 'a' : 'no'} \`jitter\`, as \`sigma\` is ${sigma}`,
+      got: jitter ? formatType(jitter) : 'none',
+      where,
+    });
+  }
+}
+
 /** [batch] as [batch, 1, ...], to multiply tensors of the rank of `like`. */
 function perSample(time: Tensor, like: Tensor): Tensor {
   return reshape(time, [time.shape[0], ...like.shape.slice(1).map(() => 1)]);
@@ -59,7 +86,9 @@ function perSample(time: Tensor, like: Tensor): Tensor {
 export function linearPath({ sigma = 0 }: { readonly sigma?: number } = {}): Path {
   return {
     sigma,
-    sample({ source, target, time, jitter = null }) {
+    sample(ends) {
+      checkEnds(ends, sigma);
+      const { source, target, time, jitter = null } = ends;
       const t = perSample(time, target);
       const velocity = subtract(target, source);
       const mean = add(source, multiply(velocity, t));

@@ -1,6 +1,6 @@
 /**
- * Checkpoints: folders `<imagesSeen>` with `state.safetensors` and `checkpoint.json`, written under a temporary name and renamed,
- * so that a folder that is there is whole.
+ * Checkpoints: folders `<imagesSeen>` with `state.safetensors` and `checkpoint.json`. A folder comes and goes by one rename, so
+ * that one with such a name is whole; `<imagesSeen>.partial` is on its way in or out and means nothing.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -8,7 +8,7 @@ import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { HostArray } from '../engine/dtype.ts';
-import { CheckpointError } from '../errors.ts';
+import { CheckpointError, DataError, FlowError } from '../errors.ts';
 import { safetensor } from '../formats/safetensors.ts';
 import { openSafetensorsFile, writeSafetensorsFile } from '../formats/safetensors-file.ts';
 
@@ -39,9 +39,13 @@ export interface Checkpoint {
   readonly path: string;
 }
 
+/** What a new checkpoint holds. */
+export type CheckpointContent = Omit<CheckpointFacts, 'format' | 'sha256'> & { readonly tensors: CheckpointTensors };
+
 /** Digits of the folder's name: sorted by name is sorted by number. */
 const NAME_DIGITS = 12;
 const TEMPORARY = '.partial';
+const where = 'training/checkpoint';
 
 function checkpointName(imagesSeen: number): string {
   return String(imagesSeen).padStart(NAME_DIGITS, '0');
@@ -61,68 +65,98 @@ async function syncFolder(path: string): Promise<void> {
  */
 export async function writeCheckpoint(
   folder: string,
-  {
-    tensors,
-    imagesSeen,
-    updates,
-    seed,
-  }: Omit<CheckpointFacts, 'format' | 'sha256'> & { readonly tensors: CheckpointTensors },
+  content: CheckpointContent,
   { keep }: { readonly keep: number },
 ): Promise<string> {
-  const path = join(folder, checkpointName(imagesSeen));
-  const partial = `${path}${TEMPORARY}`;
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true });
+  const path = join(folder, checkpointName(content.imagesSeen));
+  try {
+    await mkdir(folder, { recursive: true });
+    await removePartial(folder);
+    await writePartial(`${path}${TEMPORARY}`, content);
+    await rm(path, { recursive: true, force: true });
+    await rename(`${path}${TEMPORARY}`, path);
+    await syncFolder(folder);
+    await removeOld(folder, keep);
+  } catch (cause) {
+    if (cause instanceof FlowError) throw cause;
+    const got = cause instanceof Error ? cause.message : String(cause);
+    throw new DataError({ expected: `a checkpoint to be written into \`${folder}\``, got, where, cause });
+  }
+  return path;
+}
+
+async function writePartial(partial: string, { tensors, ...numbers }: CheckpointContent): Promise<void> {
+  await mkdir(partial);
   const encoded = new Map([...tensors].map(([name, { data, shape }]) => [name, safetensor(data, shape)]));
   const { sha256 } = await writeSafetensorsFile(join(partial, 'state.safetensors'), encoded);
-  const facts: CheckpointFacts = { format: CHECKPOINT_FORMAT, imagesSeen, updates, seed, sha256 };
+  const facts: CheckpointFacts = { format: CHECKPOINT_FORMAT, ...numbers, sha256 };
   await writeFile(join(partial, 'checkpoint.json'), `${JSON.stringify(facts, null, 2)}\n`, { flush: true });
   await syncFolder(partial);
-  await rm(path, { recursive: true, force: true });
-  await rename(partial, path);
-  await syncFolder(folder);
-  await removeOld(folder, keep);
-  return path;
+}
+
+/** Removes what writers that were killed left behind. */
+async function removePartial(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.endsWith(TEMPORARY)) await rm(join(folder, name), { recursive: true, force: true });
+  }
 }
 
 async function removeOld(folder: string, keep: number): Promise<void> {
   const paths = await checkpointPaths(folder);
-  for (const path of paths.slice(0, Math.max(0, paths.length - keep))) await rm(path, { recursive: true, force: true });
+  for (const path of paths.slice(0, Math.max(0, paths.length - keep))) {
+    // Renamed first: half of a removed checkpoint must not look like one.
+    await rename(path, `${path}${TEMPORARY}`);
+    await rm(`${path}${TEMPORARY}`, { recursive: true, force: true });
+  }
 }
 
-/** Paths of the whole checkpoints in a folder, oldest first. */
+/** Paths of the whole checkpoints in a folder, oldest first; none if there is no such folder. */
 export async function checkpointPaths(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch(() => []);
+  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return [];
+    throw new DataError({ expected: `\`${folder}\` to be readable`, got: cause.message, where, cause });
+  });
   return names
     .filter((name) => /^\d+$/.test(name))
     .sort()
     .map((name) => join(folder, name));
 }
 
-async function readFacts(path: string): Promise<CheckpointFacts> {
-  const file = join(path, 'checkpoint.json');
-  const facts = JSON.parse(
-    await readFile(file, 'utf8').catch((cause: unknown) => fail(path, 'checkpoint.json', { cause })),
-  ) as Partial<CheckpointFacts>;
-  if (facts.format !== CHECKPOINT_FORMAT) {
-    throw new CheckpointError({
-      expected: `\`${file}\` to be of format ${CHECKPOINT_FORMAT}`,
-      got: `format ${String(facts.format)}`,
-      where: 'training/checkpoint',
-      remedy: 'the version of flowloom that wrote it',
-    });
-  }
-  return facts as CheckpointFacts;
-}
-
-function fail(path: string, got: string, { cause }: { readonly cause?: unknown } = {}): never {
-  throw new CheckpointError({
+function damaged(path: string, fault: string, cause?: unknown): CheckpointError {
+  return new CheckpointError({
     expected: `\`${path}\` to be a whole checkpoint`,
-    got: `a fault in ${got}`,
-    where: 'training/checkpoint',
+    got: `a fault in ${fault}`,
+    where,
     remedy: 'an older checkpoint: remove this folder and resume again',
     cause,
   });
+}
+
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+
+/** Whether a record of this version of the format has all its fields. */
+function isWhole({ imagesSeen, updates, seed, sha256 }: Partial<CheckpointFacts>): boolean {
+  return isCount(imagesSeen) && isCount(updates) && isCount(seed) && /^[0-9a-f]{64}$/.test(sha256 ?? '');
+}
+
+async function readFacts(path: string): Promise<CheckpointFacts> {
+  const file = join(path, 'checkpoint.json');
+  let facts: Partial<CheckpointFacts> | null;
+  try {
+    facts = JSON.parse(await readFile(file, 'utf8')) as Partial<CheckpointFacts> | null;
+  } catch (cause) {
+    throw damaged(path, 'checkpoint.json', cause);
+  }
+  if (facts?.format !== CHECKPOINT_FORMAT) {
+    throw new CheckpointError({
+      expected: `\`${file}\` to be of format ${CHECKPOINT_FORMAT}`,
+      got: `format ${String(facts?.format)}`,
+      where,
+      remedy: 'the version of flowloom that wrote it',
+    });
+  }
+  if (!isWhole(facts)) throw damaged(path, 'checkpoint.json');
+  return facts as CheckpointFacts; // checked field by field above
 }
 
 /** Facts of a checkpoint, without its tensors. @throws CheckpointError if it is damaged or of another format. */
@@ -140,19 +174,21 @@ export async function latestCheckpoint(folder: string): Promise<Checkpoint | nul
  * Tensors of a checkpoint, all or those whose name starts with a prefix.
  * @throws CheckpointError if the file's checksum is not the recorded one.
  */
-export async function readCheckpoint(
-  { path, facts }: Checkpoint,
-  prefix = '',
-): Promise<Map<string, HostArray | Uint32Array>> {
+export async function readCheckpoint({ path, facts }: Checkpoint, prefix = ''): Promise<Map<string, CheckpointTensor>> {
   const file = join(path, 'state.safetensors');
   const digest = createHash('sha256');
-  await pipeline(createReadStream(file), digest).catch((cause: unknown) => fail(path, 'state.safetensors', { cause }));
-  if (digest.digest('hex') !== facts.sha256) fail(path, 'state.safetensors: its checksum differs');
+  await pipeline(createReadStream(file), digest).catch((cause: unknown) => {
+    throw damaged(path, 'state.safetensors', cause);
+  });
+  if (digest.digest('hex') !== facts.sha256) throw damaged(path, 'state.safetensors: its checksum differs');
   const opened = await openSafetensorsFile(file);
   try {
-    const tensors = new Map<string, HostArray | Uint32Array>();
+    const tensors = new Map<string, CheckpointTensor>();
     for (const name of opened.entries.keys()) {
-      if (name.startsWith(prefix)) tensors.set(name, (await opened.read(name)).data as HostArray | Uint32Array);
+      if (!name.startsWith(prefix)) continue;
+      const { shape, data } = await opened.read(name);
+      // The checksum says that `writeCheckpoint` made the file, which writes no other arrays.
+      tensors.set(name, { shape, data: data as HostArray | Uint32Array });
     }
     return tensors;
   } finally {

@@ -7,10 +7,10 @@ export interface StepEvent extends StepResult {
   readonly kind: 'step';
   /** Images of the whole run. */
   readonly images: number;
-  /** Over the last steps. */
+  /** Over the last steps, validation and checkpoints not counted. */
   readonly imagesPerSecond: number;
   readonly secondsLeft: number;
-  /** Share of the time since the last step event in which the engine waited for the host. */
+  /** Share of the time since the last step event, or since validation or a checkpoint, in which the engine waited for data. */
   readonly hostShare: number;
 }
 
@@ -52,7 +52,7 @@ function passed(every: number, before: number, after: number): boolean {
   return Math.floor(after / every) > Math.floor(before / every);
 }
 
-/** Speed and waiting since the last step event. */
+/** Speed and waiting over the last steps. */
 class Pace {
   #start = performance.now();
   #images = 0;
@@ -71,7 +71,7 @@ class Pace {
     this.#rate = this.#rate === null ? now : 0.7 * this.#rate + 0.3 * now;
     const reading = {
       imagesPerSecond: this.#rate,
-      secondsLeft: imagesLeft / this.#rate,
+      secondsLeft: Math.max(0, imagesLeft) / this.#rate,
       hostShare: this.#waitedMs / elapsed,
     };
     this.restart();
@@ -85,54 +85,75 @@ class Pace {
   }
 }
 
+/** What happens beside the steps, each told as an event. */
+function sideTasks(trainer: Trainer, { validation, checkpoints, onEvent }: LoopOptions) {
+  return {
+    async validate(): Promise<void> {
+      if (validation === null) return;
+      const result = await validationLoss(validation.set, (inputs) => trainer.evaluate(inputs));
+      onEvent({ kind: 'validation', imagesSeen: trainer.imagesSeen, ...result });
+    },
+    async save(): Promise<void> {
+      const path = await trainer.save(checkpoints.folder, checkpoints);
+      onEvent({ kind: 'checkpoint', imagesSeen: trainer.imagesSeen, path });
+    },
+  };
+}
+
+/** The batches of the step that comes next, prepared while the one before it runs. */
+function preparedAhead({ images, prepare }: LoopOptions) {
+  let next: Promise<PreparedBatch[]> | null = null;
+  return {
+    /** Starts on the step at a number of images seen, if there is one. */
+    start(imagesSeen: number): void {
+      next = imagesSeen < images ? prepare(imagesSeen) : null;
+      // A fault in preparation is thrown where it is awaited; until then it must not count as unhandled.
+      next?.catch(() => {});
+    },
+    get next(): Promise<PreparedBatch[]> | null {
+      return next;
+    },
+  };
+}
+
 /**
  * Trains until `images` have been seen or the signal aborts; either way the last state is in a checkpoint when it returns.
+ * A trainer at 0 images tells the start of the run: the first validation and checkpoint.
  * @throws NumericalError if a loss is not finite: the last checkpoint stays; errors of data and runtime as they come.
  */
 export async function runTraining(trainer: Trainer, options: LoopOptions): Promise<LoopOutcome> {
   const { images, validation, checkpoints, logEveryImages, onEvent, signal } = options;
   const started = performance.now();
+  const { validate, save } = sideTasks(trainer, options);
+  const ahead = preparedAhead(options);
   const pace = new Pace();
-  let next: Promise<PreparedBatch[]> | null = null;
-  let saved = trainer.imagesSeen;
-  const prepare = (imagesSeen: number) => {
-    next = imagesSeen < images ? options.prepare(imagesSeen) : null;
-    // A fault in preparation is thrown where it is awaited; until then it must not count as unhandled.
-    next?.catch(() => {});
-  };
-  const validate = async () => {
-    if (validation === null) return;
-    const result = await validationLoss(validation.set, (inputs) => trainer.evaluate(inputs));
-    onEvent({ kind: 'validation', imagesSeen: trainer.imagesSeen, ...result });
-  };
-  const save = async () => {
-    const path = await trainer.save(checkpoints.folder, checkpoints);
-    saved = trainer.imagesSeen;
-    onEvent({ kind: 'checkpoint', imagesSeen: saved, path });
-  };
   if (trainer.imagesSeen === 0) {
     await validate();
     await save();
   }
-  prepare(trainer.imagesSeen);
+  let saved = trainer.imagesSeen;
+  ahead.start(saved);
   pace.restart();
-  while (next !== null && signal?.aborted !== true) {
+  while (ahead.next !== null && signal?.aborted !== true) {
     const before = trainer.imagesSeen;
     const waiting = performance.now();
-    const batches: PreparedBatch[] = await (next as Promise<PreparedBatch[]>);
-    const waited = performance.now() - waiting;
-    const result = await trainer.step(batches, () => prepare(before + trainer.imagesPerStep));
+    const batches = await ahead.next;
+    const waitedMs = performance.now() - waiting;
+    const result = await trainer.step(batches, () => ahead.start(before + trainer.imagesPerStep));
     const { imagesSeen } = result;
-    pace.add(trainer.imagesPerStep, waited);
-    if (passed(logEveryImages, before, imagesSeen) || imagesSeen >= images) {
-      onEvent({ kind: 'step', ...result, images, ...pace.read(images - imagesSeen) });
-    }
     const last = imagesSeen >= images;
-    if (validation !== null && (last || passed(validation.everyImages, before, imagesSeen))) await validate();
-    if (last || passed(checkpoints.everyImages, before, imagesSeen)) await save();
-    if (last || (validation !== null && passed(validation.everyImages, before, imagesSeen))) pace.restart();
+    const due = (every: number) => last || passed(every, before, imagesSeen);
+    pace.add(trainer.imagesPerStep, waitedMs);
+    if (due(logEveryImages)) onEvent({ kind: 'step', ...result, images, ...pace.read(images - imagesSeen) });
+    const validates = validation !== null && due(validation.everyImages);
+    if (validates) await validate();
+    if (due(checkpoints.everyImages)) {
+      await save();
+      saved = imagesSeen;
+    }
+    if (validates || saved === imagesSeen) pace.restart();
   }
-  const interrupted = trainer.imagesSeen < images;
   if (saved < trainer.imagesSeen) await save();
+  const interrupted = trainer.imagesSeen < images;
   return { imagesSeen: trainer.imagesSeen, interrupted, seconds: (performance.now() - started) / 1000 };
 }

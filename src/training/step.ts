@@ -4,7 +4,6 @@ import { closeGraph, type Graph } from '../engine/graph.ts';
 import {
   add,
   concat,
-  constant,
   divide,
   maximum,
   multiply,
@@ -240,7 +239,8 @@ export function updateGraph(parts: StepParts): Graph {
   ]);
   const means = sums.map(([, sum]) => multiply(sum, 1 / parts.accumulate));
   const { inputs, outputs, norm } = clippedUpdate(parts, ports, { gradients: means, scalars: scalars.inputs });
-  const emptied: Ports = sums.map(([name, sum]) => [nextName(name), multiply(sum, constant(0))]);
+  // Not times 0, which would leave zeros of both signs.
+  const emptied: Ports = sums.map(([name, sum]) => [nextName(name), subtract(sum, sum)]);
   return closeGraph([...ports, ...inputs, ...sums, ...scalars.ports], [...outputs, ...emptied, ['gradientNorm', norm]]);
 }
 

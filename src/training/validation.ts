@@ -2,6 +2,7 @@
 import type { HostArray } from '../engine/dtype.ts';
 import type { HostArrays } from '../engine/stepper.ts';
 import { normalsFromSeeds } from '../numerics/normal.ts';
+import { permutation } from '../numerics/permutation.ts';
 import { stream } from '../numerics/stream.ts';
 
 export interface HeldOutData {
@@ -17,7 +18,7 @@ export interface ValidationSet {
   /** float32 [count, ...dims]. */
   readonly target: Float32Array;
   readonly source: Float32Array;
-  /** Inputs of each batch; the last is filled up with its first row. */
+  /** Inputs of each batch; the last is filled up with copies of its first row. */
   readonly batches: readonly HostArrays[];
 }
 
@@ -36,7 +37,7 @@ function rowsFrom<A extends Float32Array | Int32Array>(
   { start, batch }: { readonly start: number; readonly batch: number },
 ): A {
   const count = values.length / width;
-  // slice and set keep the array's own type.
+  // The array's own type is kept.
   const rows = (values instanceof Int32Array ? new Int32Array(batch * width) : new Float32Array(batch * width)) as A;
   for (let row = 0; row < batch; row++) {
     const from = start + row < count ? start + row : start;
@@ -45,7 +46,16 @@ function rowsFrom<A extends Float32Array | Int32Array>(
   return rows;
 }
 
-/** A validation set: times are the midpoints of `count` equal parts of (0, 1) in a random order, noise is drawn from the seed. */
+/** Values [count, width] with the width of a row. */
+interface Column {
+  readonly values: Float32Array | Int32Array;
+  readonly width: number;
+}
+
+/**
+ * A validation set: times are the midpoints of `count` equal parts of (0, 1) in a random order; order, noise and jitter are drawn
+ * from the seed.
+ */
 export function validationSet(
   { target, labels }: HeldOutData,
   { batch, seed, labelled, jitter }: ValidationOptions,
@@ -53,32 +63,24 @@ export function validationSet(
   const count = labels.length;
   const width = target.length / count;
   const words = stream(seed, 'validation-noise');
-  const source = normalsFromSeeds(
-    Uint32Array.from(labels, () => words.uint32()),
-    width,
-  );
-  const blur = jitter
-    ? normalsFromSeeds(
-        Uint32Array.from(labels, () => words.uint32()),
-        width,
-      )
-    : null;
-  const order = stream(seed, 'validation-time');
-  const time = Float32Array.from(labels, (_, i) => (i + 0.5) / count);
-  for (let i = count - 1; i > 0; i--) {
-    const j = order.below(i + 1);
-    [time[i], time[j]] = [time[j], time[i]];
-  }
+  const noise = () =>
+    normalsFromSeeds(
+      Uint32Array.from(labels, () => words.uint32()),
+      width,
+    );
+  const source = noise();
+  const order = permutation(count, stream(seed, 'validation-time'));
+  const columns: Record<string, Column> = {
+    target: { values: target, width },
+    source: { values: source, width },
+    time: { values: Float32Array.from(order, (part) => (part + 0.5) / count), width: 1 },
+    ...(labelled ? { labels: { values: labels, width: 1 } } : {}),
+    ...(jitter ? { jitter: { values: noise(), width } } : {}),
+  };
   const batches: HostArrays[] = [];
   for (let start = 0; start < count; start += batch) {
-    const at = { start, batch };
-    batches.push({
-      target: rowsFrom(target, width, at),
-      source: rowsFrom(source, width, at),
-      time: rowsFrom(time, 1, at),
-      ...(labelled ? { labels: rowsFrom(labels, 1, at) } : {}),
-      ...(blur === null ? {} : { jitter: rowsFrom(blur, width, at) }),
-    });
+    const rows = ([name, { values, width }]: [string, Column]) => [name, rowsFrom(values, width, { start, batch })];
+    batches.push(Object.fromEntries(Object.entries(columns).map(rows)));
   }
   return { count, target, source, batches };
 }
@@ -92,7 +94,7 @@ export interface ValidationResult {
 
 function meanResult(losses: Float64Array): ValidationResult {
   const loss = losses.reduce((sum, one) => sum + one, 0) / losses.length;
-  const variance = losses.reduce((sum, one) => sum + (one - loss) ** 2, 0) / losses.length;
+  const variance = losses.reduce((sum, one) => sum + (one - loss) ** 2, 0) / Math.max(1, losses.length - 1);
   return { loss, standardError: Math.sqrt(variance / losses.length) };
 }
 

@@ -1,0 +1,74 @@
+/** What a config's training is made of. */
+import type { Runtime } from '../engine/runtime.ts';
+import { ConfigError } from '../errors.ts';
+import type { Model } from '../models/model.ts';
+import { initializeParameters, parameterTypes } from '../models/parameters.ts';
+import type { TrainerOptions } from '../training/trainer.ts';
+import { type ValidationSet, validationSet } from '../training/validation.ts';
+import {
+  buildCoupling,
+  buildEma,
+  buildModel,
+  buildOptimizer,
+  buildPath,
+  buildSchedule,
+  buildTimeSampling,
+} from './build.ts';
+import type { RunConfig } from './config.ts';
+import type { RunData } from './run-data.ts';
+
+/** The network for a config and its data. @throws ConfigError if they do not fit together. */
+export function modelFor({ model, sampling }: RunConfig, { shape, classes }: RunData): Model {
+  const built = buildModel(model, { shape, classes: classes?.length ?? null });
+  // Asked for before hours of training rather than after them.
+  if (sampling.guidance === null || sampling.guidance === 1 || built.classes !== null) return built;
+  throw new ConfigError({
+    expected: 'data with labels, as `sampling.guidance` is set',
+    got: 'data without',
+    where: 'experiments/trainer-setup',
+    remedy: '`sampling.guidance` null',
+  });
+}
+
+/** Everything that a trainer is made of. */
+export function trainerOptions(runtime: Runtime, config: RunConfig, model: Model): TrainerOptions {
+  const path = buildPath(config.path);
+  const { training, seed } = config;
+  return {
+    runtime,
+    parts: {
+      model,
+      path,
+      parameters: parameterTypes(model.parameters),
+      optimizer: buildOptimizer(training.optimizer),
+      batch: training.batchSize,
+      clip: training.clip,
+      ema: training.ema !== null,
+      accumulate: training.accumulate,
+    },
+    preparation: {
+      coupling: buildCoupling(config.coupling),
+      time: buildTimeSampling(config.time),
+      classes: model.classes,
+      labelDropout: training.labelDropout,
+      jitter: path.sigma > 0,
+      seed,
+    },
+    learningRate: training.optimizer.learningRate,
+    schedule: buildSchedule(training),
+    ema: buildEma(training),
+    initial: initializeParameters(model.parameters, seed),
+  };
+}
+
+/** The config's validation set; `null` if its data hold nothing out. */
+export async function heldOutSet(
+  { training, seed }: RunConfig,
+  data: RunData,
+  { parts, preparation }: TrainerOptions,
+): Promise<ValidationSet | null> {
+  const heldOut = await data.heldOut(training.validation.images);
+  if (heldOut === null) return null;
+  const labelled = preparation.classes !== null;
+  return validationSet(heldOut, { batch: parts.batch, seed, labelled, jitter: preparation.jitter });
+}

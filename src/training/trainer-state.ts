@@ -1,0 +1,125 @@
+/** The training state on its way between the runtime's memory and checkpoints. */
+import type { Coupling, NamedArrays } from '../coupling/coupling.ts';
+import { type HostArray, hostArray } from '../engine/dtype.ts';
+import type { TensorSpec } from '../engine/runtime.ts';
+import { elementCount, formatShape, sameShape } from '../engine/shape.ts';
+import type { HostArrays, Stepper } from '../engine/stepper.ts';
+import { CheckpointError, NumericalError } from '../errors.ts';
+import { type Checkpoint, type CheckpointTensor, readCheckpoint } from './checkpoint.ts';
+import { PARAMETERS, type StepParts, stateTypes } from './step.ts';
+
+const COUPLING_PREFIX = 'coupling.';
+
+/** State of a run that begins: the given parameters, their copy as average, zeros elsewhere. */
+export function startingState(
+  initial: Readonly<Record<string, Float32Array>>,
+  { ema }: Pick<StepParts, 'ema'>,
+): HostArrays {
+  return Object.fromEntries(
+    Object.entries(initial).flatMap(([path, values]) => [
+      [`${PARAMETERS}.${path}`, values],
+      ...(ema ? [[`ema.${path}`, values] as const] : []),
+    ]),
+  );
+}
+
+/** Zeros for the sums of gradients; nothing where gradients are not accumulated. */
+export function emptyAccumulated(parts: StepParts): HostArrays {
+  const { accumulated = [] } = stateTypes(parts);
+  return Object.fromEntries(accumulated.map(({ name, dtype, shape }) => [name, hostArray(dtype, elementCount(shape))]));
+}
+
+/** What a checkpoint holds: accumulated gradients are empty between steps. */
+function savedSpecs(parts: StepParts): readonly TensorSpec[] {
+  const { accumulated: _empty, ...saved } = stateTypes(parts);
+  return Object.values(saved).flat();
+}
+
+function checkFinite(name: string, values: HostArray): void {
+  if (values instanceof BigInt64Array) return;
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i])) continue;
+    throw new NumericalError({
+      expected: 'the state to be finite, to be saved',
+      got: `${values[i]} in element ${i} of \`${name}\``,
+      where: 'training/trainer save',
+      remedy: 'a smaller training.optimizer.learningRate; the last checkpoint is whole',
+    });
+  }
+}
+
+/** The state as a checkpoint holds it. @throws NumericalError if it is not finite. */
+export async function stateTensors(
+  stepper: Stepper,
+  { parts, coupling }: { readonly parts: StepParts; readonly coupling: Coupling },
+): Promise<Map<string, CheckpointTensor>> {
+  const specs = savedSpecs(parts);
+  const values = await stepper.readState(specs.map(({ name }) => name));
+  for (const { name } of specs) checkFinite(name, values[name]);
+  const tensors = new Map<string, CheckpointTensor>(
+    specs.map(({ name, shape }) => [name, { shape, data: values[name] }]),
+  );
+  for (const [name, data] of Object.entries(coupling.state())) {
+    tensors.set(`${COUPLING_PREFIX}${name}`, { shape: [data.length], data });
+  }
+  return tensors;
+}
+
+/** What the state to be restored is made of. */
+interface RestoredParts {
+  readonly parts: StepParts;
+  readonly coupling: Coupling;
+  readonly seed: number;
+}
+
+/** Puts a checkpoint's state in place. @throws CheckpointError if it is of another run; the state is then as before. */
+export async function restoreState(
+  stepper: Stepper,
+  checkpoint: Checkpoint,
+  { parts, coupling, seed }: RestoredParts,
+): Promise<void> {
+  const { facts, path } = checkpoint;
+  const refuse = (expected: string, got: string) =>
+    new CheckpointError({
+      expected,
+      got,
+      where: `training/trainer restore of ${path}`,
+      remedy: "the run's own config",
+    });
+  if (facts.seed !== seed) throw refuse(`seed ${seed}`, `${facts.seed}`);
+  const tensors = await readCheckpoint(checkpoint);
+  const state: Record<string, HostArray> = {};
+  for (const { name, dtype, shape } of savedSpecs(parts)) {
+    const found = tensors.get(name);
+    const wanted = `tensor \`${name}\` to be ${dtype} ${formatShape(shape)}`;
+    if (found === undefined) throw refuse(wanted, 'none');
+    const { data } = found;
+    if (
+      !sameShape(found.shape, shape) ||
+      data instanceof Uint32Array ||
+      hostArray(dtype, 0).constructor !== data.constructor
+    )
+      throw refuse(wanted, `${data.constructor.name} ${formatShape(found.shape)}`);
+    state[name] = data;
+    tensors.delete(name);
+  }
+  coupling.restore(couplingState(tensors, refuse));
+  await stepper.writeState(state);
+}
+
+/** Arrays of the coupling, from what the model and the optimiser have left. */
+function couplingState(
+  tensors: ReadonlyMap<string, CheckpointTensor>,
+  refuse: (expected: string, got: string) => CheckpointError,
+): NamedArrays {
+  const foreign = [...tensors.keys()].filter((name) => !name.startsWith(COUPLING_PREFIX));
+  if (foreign.length > 0) {
+    throw refuse('tensors of this model and optimiser only', `also \`${foreign.slice(0, 3).join('`, `')}\``);
+  }
+  return Object.fromEntries(
+    [...tensors].map(([name, { data }]) => [
+      name.slice(COUPLING_PREFIX.length),
+      data as Int32Array | Uint32Array | Float64Array, // what a coupling's `state` gives
+    ]),
+  );
+}
