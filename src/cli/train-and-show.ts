@@ -1,4 +1,5 @@
 /** Training from the command line: what `train` and `start` share. */
+import { rmdirSync } from 'node:fs';
 import { type Conclusion, concludeRun } from '../experiments/conclude-run.ts';
 import type { RunConfig } from '../experiments/config.ts';
 import type { LossEstimate, TrainOutcome } from '../experiments/run-types.ts';
@@ -23,7 +24,9 @@ export async function trainAndShow(context: CommandContext, order: TrainingOrder
   const onEvent = showEvent.bind(null, progress);
   progress.print(`${resume ? 'Resuming' : 'Training'} ${config.name} in ${directory}`);
   await withInterrupt(terminal, async (signal) => {
-    const outcome = await runner.train({ config, directory, resume, signal, onEvent });
+    const outcome = await runner
+      .train({ config, directory, resume, signal, onEvent })
+      .catch(leaveNoEmptyFolder(directory));
     progress.end();
     if (outcome.interrupted) {
       context.setStatus(interruptedStatus);
@@ -37,6 +40,18 @@ export async function trainAndShow(context: CommandContext, order: TrainingOrder
     for (const line of resultLines(outcome, conclusion)) terminal.out(line);
     if (json) terminal.out(JSON.stringify({ ...outcome, ...conclusion }));
   });
+}
+
+/** Handler of a training's failure: a folder in which nothing was done yet would only take a number. */
+function leaveNoEmptyFolder(directory: string) {
+  return (error: unknown): never => {
+    try {
+      rmdirSync(directory);
+    } catch {
+      // It is not empty, and stays.
+    }
+    throw error;
+  };
 }
 
 function lossText({ loss, standardError, samples }: LossEstimate): string {

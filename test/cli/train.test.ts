@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DataError } from '../../src/errors.ts';
 import { readConfig } from '../../src/experiments/read-config.ts';
 import type { TrainRequest } from '../../src/experiments/run-types.ts';
 import { fakeRunner, finished, runCommand } from './run-command.ts';
@@ -51,6 +52,13 @@ describe('train', () => {
     expect(status).toBe(130);
     expect(errors).toContain('To go on: flowloom train --resume mine');
     expect(sampled).toEqual([]);
+  });
+
+  it('leaves no empty folder when it fails before the start', async () => {
+    const { runner, trained } = fakeRunner(() => Promise.reject(new DataError('no data')));
+    const { status } = await runCommand(['train', 'two-moons-mlp'], { runner });
+    expect(status).toBe(2);
+    expect(existsSync(trained[0]!.directory)).toBe(false);
   });
 
   it('goes on with the config of the run', async () => {
