@@ -32,23 +32,23 @@ function header(field: number, wire: number, ...values: readonly (number | bigin
   return Uint8Array.from(bytes);
 }
 
-function fieldsOf(...pieces: readonly Uint8Array[]): Fields {
+function fieldsOf(pieces: readonly Uint8Array[]): Fields {
   return { byteLength: pieces.reduce((sum, piece) => sum + piece.byteLength, 0), pieces };
 }
 
 /** An int32, int64, enum or bool field. */
 export function varintField(field: number, value: number | bigint): Fields {
-  return fieldsOf(header(field, wireType.varint, value));
+  return fieldsOf([header(field, wireType.varint, value)]);
 }
 
 /** A float field. */
 export function floatField(field: number, value: number): Fields {
-  return fieldsOf(header(field, wireType.fixed32), littleEndianFloats([value]));
+  return fieldsOf([header(field, wireType.fixed32), littleEndianFloats([value])]);
 }
 
 /** A bytes field; the bytes are not copied until `encodeMessage`. */
 export function bytesField(field: number, value: Uint8Array): Fields {
-  return fieldsOf(header(field, wireType.lengthDelimited, value.byteLength), value);
+  return fieldsOf([header(field, wireType.lengthDelimited, value.byteLength), value]);
 }
 
 /** A string field. */
@@ -68,17 +68,22 @@ export function packedFloatField(field: number, values: Iterable<number>): Field
   return bytesField(field, littleEndianFloats([...values]));
 }
 
+/** Messages of at most this many bytes are joined when they are made: few pieces remain, and large data are still copied once only. */
+const largestJoined = 4096;
+
 /** A nested message. */
 export function messageField(field: number, parts: readonly Fields[]): Fields {
-  const body = joinFields(parts);
-  const head = header(field, wireType.lengthDelimited, body.byteLength);
-  return { byteLength: head.byteLength + body.byteLength, pieces: [head, ...body.pieces] };
+  const byteLength = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  const head = header(field, wireType.lengthDelimited, byteLength);
+  const whole = joinFields([fieldsOf([head]), ...parts]);
+  return whole.byteLength <= largestJoined ? fieldsOf([encodeMessage([whole])]) : whole;
 }
 
 /** Several fields as one. */
 export function joinFields(parts: readonly Fields[]): Fields {
-  const byteLength = parts.reduce((sum, part) => sum + part.byteLength, 0);
-  return { byteLength, pieces: parts.flatMap((part) => part.pieces) };
+  const pieces: Uint8Array[] = [];
+  for (const part of parts) for (const piece of part.pieces) pieces.push(piece);
+  return fieldsOf(pieces);
 }
 
 /** The bytes of a whole message. */

@@ -1,0 +1,63 @@
+/** The public API: what is not listed here is not public. */
+
+// Engine: ONNX models and their execution.
+export { type Diagnosis, diagnose, nonFiniteOutput } from './engine/diagnose.ts';
+// Engine: tensors, tracing, derivatives.
+export type { DType, HostArray } from './engine/dtype.ts';
+export {
+  gradient,
+  hessianVectorProduct,
+  jacobianVectorProduct,
+  vectorJacobianProduct,
+} from './engine/gradient.ts';
+export {
+  closeGraph,
+  type Graph,
+  type GraphCall,
+  type GraphPort,
+  inlineGraph,
+  type NamedTensor,
+} from './engine/graph.ts';
+export { hashGraph, parseGraph, printGraph } from './engine/graph-text.ts';
+export { interpret } from './engine/interpreter.ts';
+export { type NativeRuntime, openNativeRuntime } from './engine/native/native-runtime.ts';
+export { type EmitModelOptions, emitModel } from './engine/onnx/emit.ts';
+export * as ops from './engine/ops.ts';
+export type { Primitive } from './engine/primitive.ts';
+export { primitiveNamed, primitives } from './engine/primitives/table.ts';
+export type {
+  Binding,
+  DeviceTensor,
+  OnnxModel,
+  Provider,
+  RunOptions,
+  Runtime,
+  RuntimeOptions,
+  Session,
+  SessionOptions,
+  TensorSpec,
+} from './engine/runtime.ts';
+export { elementCount, type Shape } from './engine/shape.ts';
+export {
+  createStepper,
+  nextName,
+  type StepOptions,
+  type Stepper,
+  type StepperOptions,
+  type StepperProgram,
+} from './engine/stepper.ts';
+export { placeholder, type Tensor, type TensorType } from './engine/tensor.ts';
+export { isTensor, type TensorTree, type TypeTree, tensorType, trace } from './engine/trace.ts';
+export { flattenTree, mapTree, type Tree } from './engine/tree.ts';
+export { verifyGraph } from './engine/verify.ts';
+
+// Errors.
+export {
+  CheckpointError,
+  ConfigError,
+  DataError,
+  FlowError,
+  NumericalError,
+  RuntimeError,
+  ShapeError,
+} from './errors.ts';
