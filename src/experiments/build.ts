@@ -1,6 +1,7 @@
 /** The composition root: the only place where a `kind` in a config becomes an object. */
 import type { Coupling } from '../coupling/coupling.ts';
 import { independentCoupling } from '../coupling/independent.ts';
+import { ConfigError } from '../errors.ts';
 import { dit } from '../models/dit.ts';
 import { mlp } from '../models/mlp.ts';
 import type { Model } from '../models/model.ts';
@@ -35,6 +36,14 @@ function imageShape(shape: readonly number[]): [number, number, number] {
 
 /** The network. @throws ConfigError or ShapeError if it does not fit the data. */
 export function buildModel(config: ModelConfig, facts: ModelFacts): Model {
+  if (config.labels && facts.classes === null) {
+    throw new ConfigError({
+      expected: '`model.labels` to be false, as the data have no labels',
+      got: 'true',
+      where: 'experiments/build',
+      remedy: '`--set model.labels=false --set sampling.guidance=null`',
+    });
+  }
   const classes = config.labels ? facts.classes : null;
   switch (config.kind) {
     case 'mlp':

@@ -16,8 +16,9 @@ export function findUnfinishedRun(config: RunConfig, parent: string = runsFolder
   // A run of other settings is another experiment, and one with an outcome has ended, unless it was interrupted.
   if (JSON.stringify(begun) !== JSON.stringify(config)) return null;
   const outcome = readJson(join(path, 'outcome.json'));
-  const ended = typeof outcome === 'object' && outcome !== null && 'interrupted' in outcome && !outcome.interrupted;
-  return ended ? null : path;
+  // Samples are the last thing that a start makes.
+  const trained = typeof outcome === 'object' && outcome !== null && 'interrupted' in outcome && !outcome.interrupted;
+  return trained && existsSync(join(path, 'samples', 'grid.png')) ? null : path;
 }
 
 function readJson(path: string): unknown {

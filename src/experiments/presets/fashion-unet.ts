@@ -11,6 +11,7 @@ export const fashionUnet: RunConfigInput = {
     blocks: 1,
     attention: [],
     headChannels: 32,
+    middle: false,
     skips: 'blocks',
     resample: 'pooling',
     groups: 8,
