@@ -104,7 +104,7 @@ describe('a printed graph is read back equal', () => {
           );
         },
       ),
-      { seed: 6, numRuns: 40 },
+      { seed: 6, numRuns: 20 },
     );
   });
 });

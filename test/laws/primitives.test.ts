@@ -5,7 +5,6 @@ import { gradient, vectorJacobianProduct } from '../../src/engine/gradient.ts';
 import { closeGraph, type Graph } from '../../src/engine/graph.ts';
 import { interpret } from '../../src/engine/interpreter.ts';
 import { openNativeRuntime } from '../../src/engine/native/native-runtime.ts';
-import { emitModel } from '../../src/engine/onnx/emit.ts';
 import { add, multiply, reduceSum } from '../../src/engine/ops.ts';
 import type { Example, Primitive } from '../../src/engine/primitive.ts';
 import { primitives } from '../../src/engine/primitives/table.ts';
@@ -13,25 +12,13 @@ import { elementCount } from '../../src/engine/shape.ts';
 import { applyPrimitive, elementsOf, placeholder, type Tensor } from '../../src/engine/tensor.ts';
 import { verifyGraph } from '../../src/engine/verify.ts';
 import { type DrawnInput, drawInputs, uniforms } from '../engine/examples.ts';
+import { executeGraph } from '../engine/execute-graph.ts';
 
 const runtime = await openNativeRuntime({ threads: 2 });
 afterAll(() => runtime.release());
 
 /** Operators without a float64 kernel on CPU (see ENGINE facts): their derivatives are checked by the reference alone. */
 const float32Only = new Set(['erf', 'gelu', 'geluTanh']);
-
-async function execute(graph: Graph, inputs: Readonly<Record<string, HostArray>>): Promise<Record<string, HostArray>> {
-  const session = await runtime.createSession(emitModel(graph));
-  const bound = session.inputs.map((spec) => runtime.allocate(spec));
-  for (const tensor of bound) tensor.write(inputs[tensor.spec.name]);
-  const results = session.outputs.map((spec) => runtime.allocate(spec));
-  const byName = (list: typeof bound) => Object.fromEntries(list.map((tensor) => [tensor.spec.name, tensor]));
-  const binding = session.bind(byName(bound), byName(results));
-  await session.run(binding);
-  const values = Object.fromEntries(results.map((tensor) => [tensor.spec.name, tensor.read()]));
-  for (const resource of [binding, session, ...bound, ...results]) resource.release();
-  return values;
-}
 
 interface Case {
   readonly primitive: Primitive;
@@ -124,7 +111,7 @@ describe('every primitive', () => {
       const { graph } = traced(one, drawn);
       verifyGraph(graph);
       const wanted = interpret(graph, named(drawn));
-      const actual = await execute(graph, named(drawn));
+      const actual = await executeGraph(runtime, graph, named(drawn));
       for (const name of Object.keys(wanted))
         expectClose(actual[name], wanted[name], float === 'float32' ? 2e-6 : 1e-12, `${one.label} ${float} ${name}`);
     }
