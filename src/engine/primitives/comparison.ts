@@ -1,6 +1,7 @@
 /** Comparison, selection and conversion. Nothing flows back through a condition. */
 import type { DType } from '../dtype.ts';
 import { dtypeFacts } from '../dtype.ts';
+import type { Emitter } from '../onnx/lowering.ts';
 import type { None, Primitive } from '../primitive.ts';
 import { broadcastShapes } from '../shape.ts';
 import { applyPrimitive, NUMBERS, requireSameDtype, type Tensor } from '../tensor.ts';
@@ -73,6 +74,12 @@ export const andPrimitive = logical('and', 'And', (a, b) => a !== 0 && b !== 0);
 export const orPrimitive = logical('or', 'Or', (a, b) => a !== 0 || b !== 0);
 export const notPrimitive = logical('not', 'Not', (a) => a === 0);
 
+/** Where has no kernel for bools: (condition and a) or (not condition and b). */
+function emitBooleanSelect(emit: Emitter, [condition, a, b]: readonly string[]): string {
+  const otherwise = emit.node('And', [emit.node('Not', [condition]), b]);
+  return emit.node('Or', [emit.node('And', [condition, a]), otherwise]);
+}
+
 export const selectPrimitive: Primitive<None> = {
   name: 'select',
   outputTypes([condition, a, b]) {
@@ -84,11 +91,23 @@ export const selectPrimitive: Primitive<None> = {
     const d = cotangent as Tensor;
     return [null, sumTo(select(condition, d, 0), a.shape, ops), sumTo(select(condition, 0, d), b.shape, ops)];
   },
-  lowering: { default: (emit, { inputs }) => [emit.node('Where', inputs)] },
+  lowering: {
+    default: (emit, { inputs, inputTypes }) => [
+      inputTypes[1].dtype === 'bool' ? emitBooleanSelect(emit, inputs) : emit.node('Where', inputs),
+    ],
+  },
   reference: (inputs, _attributes, [type]) => [mapBroadcast(inputs, type.shape, (c, a, b) => (c !== 0 ? a : b))],
   examples: [
     { inputs: [{ shape: [2, 3], dtype: 'bool' }, { shape: [2, 3] }, { shape: [2, 3] }], attributes: {} },
     { inputs: [{ shape: [2, 1], dtype: 'bool' }, { shape: [3] }, { shape: [] }], attributes: {} },
+    {
+      inputs: [
+        { shape: [2, 1], dtype: 'bool' },
+        { shape: [3], dtype: 'bool' },
+        { shape: [2, 3], dtype: 'bool' },
+      ],
+      attributes: {},
+    },
   ],
   counterexamples: [
     {
