@@ -3,7 +3,14 @@
  * gathers its patches in the cache, and copies that are small beside it. What these forms do not cover takes the plain one.
  */
 import type { Emitter, LoweringCall } from '../onnx/lowering.ts';
-import { blockFor, channelsLast, lowerTransposedBlocked, usesOf } from './convolution-blocked.ts';
+import {
+  blockFor,
+  blockForKernelGradient,
+  channelsLast,
+  lowerKernelGradientBlocked,
+  lowerTransposedBlocked,
+  usesOf,
+} from './convolution-blocked.ts';
 import type { ConvolutionAttributes } from './convolution-geometry.ts';
 import { lowerKernelGradientPlain } from './convolution-plain.ts';
 
@@ -95,22 +102,24 @@ function lowerAsConvolution(emit: Emitter, call: LoweringCall<ConvolutionAttribu
   const { stride, padding } = call.attributes;
   const [[batch, channels, height, width], [, , rows, columns]] = call.inputTypes.map(({ shape }) => shape);
   const [filters, , ...window] = call.outputTypes[0].shape;
-  const lines = pixelsWithChannels(emit, call.inputs[0], [batch, channels, height, width]);
   const reach = [stride[0] * (rows - 1), stride[1] * (columns - 1)];
+  const dilation = [stride[0], stride[1] * channels];
+  const top = padding[0];
+  const left = padding[2] * channels;
+  const bottom = window[0] + reach[0] - height - top;
+  const right = (window[1] + reach[1] - width) * channels - left;
+  const block = blockForKernelGradient(emit, call);
+  if (block !== null)
+    return lowerKernelGradientBlocked(emit, call, { block, dilation, padding: [top, bottom, left, right] });
+  const lines = pixelsWithChannels(emit, call.inputs[0], [batch, channels, height, width]);
   const attributes = {
     strides: [1, 1],
-    dilations: [stride[0], stride[1] * channels],
-    pads: [
-      padding[0],
-      padding[2] * channels,
-      window[0] + reach[0] - height - padding[0],
-      (window[1] + reach[1] - width - padding[2]) * channels,
-    ],
+    dilations: dilation,
+    pads: [top, left, bottom, right],
     kernel_shape: [rows, columns],
   };
-  const y = emit.node('Conv', [lines, samplesBehindChannels(emit, call.inputs[1], call.inputTypes[1].shape)], {
-    attributes,
-  });
+  const filtersFirst = samplesBehindChannels(emit, call.inputs[1], call.inputTypes[1].shape);
+  const y = emit.node('Conv', [lines, filtersFirst], { attributes });
   const tapsBeforeChannels = reshaped(emit, y, [filters, window[0] * window[1], channels]);
   return [reshaped(emit, transposed(emit, tapsBeforeChannels, [0, 2, 1]), call.outputTypes[0].shape)];
 }
@@ -173,7 +182,8 @@ export function lowerKernelGradientCpu(emit: Emitter, call: LoweringCall<Convolu
   const covers = [0, 1].every(
     (axis) => window[axis] + stride[axis] * (d.shape[2 + axis] - 1) >= x.shape[2 + axis] + padding[2 * axis],
   );
-  if (filters < channels && isOne(stride) && padding.every((count, side) => count < window[side >> 1]))
+  const swaps = filters < channels && blockForKernelGradient(emit, call) === null;
+  if (swaps && isOne(stride) && padding.every((count, side) => count < window[side >> 1]))
     return lowerAsSwappedConvolution(emit, call);
   return covers ? lowerAsConvolution(emit, call) : lowerKernelGradientPlain(emit, call);
 }
