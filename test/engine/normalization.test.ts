@@ -96,6 +96,8 @@ describe('groupNorm', () => {
     const x = placeholder(double(2, 6, 4));
     expect(() => groupNorm(x, 4)).toThrow('`groups` to divide 6 channels; got 4 for [2, 6, 4]');
     expect(() => groupNorm(x, 0)).toThrow(ShapeError);
-    expect(() => groupNorm(x, 2, { scale: placeholder(double(2)) })).toThrow('[channels] = [6] or [batch, channels]; got [1, 2]');
+    expect(() => groupNorm(x, 2, { scale: placeholder(double(2)) })).toThrow(
+      '[channels] = [6] or [batch, channels]; got [1, 2]',
+    );
   });
 });
