@@ -2,11 +2,11 @@
 import { ShapeError } from '../../errors.ts';
 import type { Emitter, LoweringCall } from '../onnx/lowering.ts';
 import type { Operations, Primitive, ReferenceTensor } from '../primitive.ts';
-import { broadcastShapes, elementCount, formatShape, type Shape, stridesOf } from '../shape.ts';
+import { broadcastShapes, elementCount, formatShape, type Shape, sameShape, stridesOf } from '../shape.ts';
 import { applyPrimitive, FLOATS, requireSameDtype, type Tensor, type TensorType } from '../tensor.ts';
 import { sumTo } from './arithmetic.ts';
 import { dot, forEachIndex } from './reference.ts';
-import { transpose } from './shape.ts';
+import { transpose, transposePrimitive } from './shape.ts';
 
 type MatmulAttributes = {
   readonly transposeA: boolean;
@@ -222,6 +222,14 @@ export const matmulPrimitive: Primitive<MatmulAttributes> = {
   ],
 };
 
+/** The operand that a product can read in place of one that only moves the rows behind the batch axes. */
+function beforeMovingRows(x: Tensor, rowsFirst: boolean): readonly [Tensor, boolean] {
+  if (rowsFirst || x.shape.length < 3 || x.call?.primitive.name !== transposePrimitive.name) return [x, rowsFirst];
+  // The attributes of a transpose hold its order.
+  const { order } = x.call.attributes as { readonly order: Shape };
+  return sameShape(order, rowsBehindBatch(x.shape.length)) ? [x.call.inputs[0], true] : [x, rowsFirst];
+}
+
 export interface MatmulOptions {
   /** Swaps the last two axes of A. */
   readonly transposeA?: boolean;
@@ -240,5 +248,7 @@ export interface MatmulOptions {
  * @returns float [...batch, m, n].
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
-  return applyPrimitive(matmulPrimitive, [a, b], { ...plain, ...options })[0];
+  const [left, rowsFirstA] = beforeMovingRows(a, options.rowsFirstA ?? false);
+  const [right, rowsFirstB] = beforeMovingRows(b, options.rowsFirstB ?? false);
+  return applyPrimitive(matmulPrimitive, [left, right], { ...plain, ...options, rowsFirstA, rowsFirstB })[0];
 }

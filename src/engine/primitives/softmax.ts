@@ -13,10 +13,11 @@ export const softmaxPrimitive: Primitive<None> = {
     return [{ dtype: requireSameDtype([x], 'engine softmax', FLOATS), shape: x.shape }];
   },
   // dx = y (d - sum(d y)).
-  gradient({ outputs: [y] }, [cotangent], { multiply, reduceSum }) {
+  gradient({ outputs: [y] }, [cotangent], { multiply, reduceSum, subtract }) {
     const d = cotangent as Tensor;
-    const weighted = multiply(d, y);
-    return [subtract(weighted, multiply(y, reduceSum(weighted, { axes: [-1], keepDims: true })))];
+    // In this order the runtime may write over d twice, and needs memory for one product only.
+    const mean = reduceSum(multiply(d, y), { axes: [-1], keepDims: true });
+    return [multiply(subtract(d, mean), y)];
   },
   lowering: { default: (emit, { inputs }) => [emit.node('Softmax', inputs, { attributes: { axis: { int: -1 } } })] },
   reference([x]) {

@@ -39,6 +39,8 @@ export function emitStandardize(
   { dtype, width, epsilon }: { readonly dtype: TensorType['dtype']; readonly width: number; readonly epsilon: number },
 ): string[] {
   if (dtype === 'float32') {
+    // It would merge a sum before the norm with the norm into an operator that is slower than the two.
+    emit.keepFrom('SkipLayerNormFusion');
     const ones = emit.constant('float32', [width], new Float32Array(width).fill(1));
     return emit.nodes('LayerNormalization', [x, ones], {
       attributes: { axis: { int: -1 }, epsilon: { float: epsilon } },
