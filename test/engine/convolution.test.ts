@@ -62,6 +62,13 @@ describe('convolutions and their gradients in float32 equal those in float64', (
     { name: '3x3 on a block of samples', x: [16, 32, 8, 6], kernel: [16, 32, 3, 3], options: { padding: 1 } },
     { name: '3x3 stride 2, two blocks', x: [32, 16, 8, 8], kernel: [32, 16, 3, 3], options: { stride: 2, padding: 1 } },
     { name: '3x3 inside, a block', x: [16, 16, 7, 7], kernel: [16, 16, 3, 3], options: {} },
+    { name: '3x3 on larger pictures', x: [16, 16, 28, 28], kernel: [16, 16, 3, 3], options: { padding: 1 } },
+    {
+      name: '5x3 stride 2, larger',
+      x: [16, 16, 48, 32],
+      kernel: [32, 16, 5, 3],
+      options: { stride: 2, padding: [2, 1, 1, 0] },
+    },
     {
       name: '3x3 with unequal paddings',
       x: [4, 16, 13, 11],

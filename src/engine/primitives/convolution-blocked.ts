@@ -7,13 +7,15 @@ import type { EmitOptions, Emitter, LoweringCall } from '../onnx/lowering.ts';
 import type { TensorType } from '../tensor.ts';
 import type { ConvolutionAttributes } from './convolution-geometry.ts';
 
-const domain = 'com.microsoft.nchwc';
+/** Domain of the blocked layout's operators. */
+export const domain = 'com.microsoft.nchwc';
 
 function reshaped(emit: Emitter, name: string, shape: readonly number[]): string {
   return emit.node('Reshape', [name, emit.ints(shape)]);
 }
 
-function reordered(emit: Emitter, name: string): string {
+/** A picture in the blocked layout. */
+export function reordered(emit: Emitter, name: string): string {
   return emit.node('ReorderInput', [name], { domain, attributes: { channels_last: { int: 0 } } });
 }
 
@@ -49,7 +51,8 @@ function blockedConvolution(
   });
 }
 
-function windowAttributes(
+/** Attributes of a blocked convolution with paddings [top, bottom, left, right]. */
+export function windowAttributes(
   [top, bottom, left, right]: readonly number[],
   { stride, dilation, window }: { stride: readonly number[]; dilation: readonly number[]; window: readonly number[] },
 ): NonNullable<EmitOptions['attributes']> {
@@ -63,7 +66,7 @@ function windowAttributes(
 }
 
 /** [batch, height, width, channels] by way of the blocked layout. */
-function throughBlocks(emit: Emitter, x: string, channels: number): string {
+export function throughBlocks(emit: Emitter, x: string, channels: number): string {
   const attributes = { channels: { int: channels }, channels_last: { int: 1 } };
   return emit.node('ReorderOutput', [reordered(emit, x)], { domain, attributes });
 }
@@ -123,79 +126,4 @@ export function lowerTransposedBlocked(
       attributes: windowAttributes(border, { ...attributes, stride: [1, 1], window }),
     }),
   ];
-}
-
-/** Bytes of cotangents that the kernel's gradient reads again for every few of its numbers: they must stay in a core's own cache. */
-const cachedBytes = 900_000;
-/** Filters that the runtime's blocked kernels compute at once, in blocks. */
-const blocksAtOnce = 4;
-
-/** The block if samples and channels fill blocks and the cotangents of a block of samples stay in the cache; else `null`. */
-export function blockForKernelGradient(
-  emit: Emitter,
-  { inputTypes: [x, d] }: LoweringCall<ConvolutionAttributes>,
-): number | null {
-  const block = emit.channelBlock;
-  const [batch, filters, rows, columns] = d.shape;
-  if (block === null || [batch, filters, x.shape[1]].some((count) => count % block !== 0)) return null;
-  return rows * columns * block * block * blocksAtOnce * Float32Array.BYTES_PER_ELEMENT <= cachedBytes ? block : null;
-}
-
-/**
- * The kernel's gradient as a convolution over height and width-with-channels (see `lowerKernelGradientCpu`) in the blocked layout:
- * a block of samples takes the place of a block of channels, and each such block is a group of its own, to be summed at the end.
- * @param geometry  attributes of the convolution; its paddings are those of a picture [height, width * channels].
- */
-export function lowerKernelGradientBlocked(
-  emit: Emitter,
-  { inputs, inputTypes: [x, d], outputTypes: [kernel] }: LoweringCall<ConvolutionAttributes>,
-  {
-    block,
-    dilation,
-    padding,
-  }: { readonly block: number; readonly dilation: readonly number[]; readonly padding: readonly number[] },
-): string[] {
-  const [batch, channels, height, width] = x.shape;
-  const [, filters, rows, columns] = d.shape;
-  const [, , ...window] = kernel.shape;
-  const taps = window[0] * window[1];
-  const groups = batch / block;
-  const [top, bottom, left, right] = padding;
-  // Zeros left and right are written out: where the runtime itself pads, it computes one number at a time.
-  const lines = reshaped(emit, throughBlocks(emit, inputs[0], channels), [batch, height, width * channels]);
-  const padded =
-    left + right === 0
-      ? lines
-      : emit.node('Pad', [lines, emit.ints([0, 0, left, 0, 0, right]), emit.scalar('float32', 0)]);
-  const line = width * channels + left + right;
-  const samplesLast = reordered(emit, reshaped(emit, padded, [groups, block, height, line]));
-  // [groups, filters, pixels, samples], then [groups, filters / block, pixels, samples, filters].
-  const dSamplesLast = reordered(emit, reshaped(emit, inputs[1], [groups, block, filters, rows * columns]));
-  const dFiltersLast = reordered(emit, reshaped(emit, dSamplesLast, [groups, filters, rows * columns * block, 1]));
-  const y = emit.node(
-    'Conv',
-    [
-      reshaped(emit, samplesLast, [1, batch, height, line]),
-      reshaped(emit, dFiltersLast, [groups * filters, block, rows, columns]),
-    ],
-    {
-      domain,
-      attributes: {
-        ...windowAttributes([top, bottom, 0, 0], { stride: [1, 1], dilation, window: [rows, columns] }),
-        group: { int: groups },
-      },
-    },
-  );
-  const attributes = { channels: { int: groups * filters }, channels_last: { int: 0 } };
-  const parts = reshaped(emit, emit.node('ReorderOutput', [y], { domain, attributes }), [
-    groups,
-    filters,
-    taps,
-    channels,
-  ]);
-  const total =
-    groups === 1
-      ? reshaped(emit, parts, [filters, taps, channels])
-      : emit.node('ReduceSum', [parts, emit.ints([0])], { attributes: { keepdims: { int: 0 } } });
-  return [reshaped(emit, emit.node('Transpose', [total], { attributes: { perm: [0, 2, 1] } }), kernel.shape)];
 }

@@ -3,14 +3,8 @@
  * gathers its patches in the cache, and copies that are small beside it. What these forms do not cover takes the plain one.
  */
 import type { Emitter, LoweringCall } from '../onnx/lowering.ts';
-import {
-  blockFor,
-  blockForKernelGradient,
-  channelsLast,
-  lowerKernelGradientBlocked,
-  lowerTransposedBlocked,
-  usesOf,
-} from './convolution-blocked.ts';
+import { blockFor, channelsLast, lowerTransposedBlocked, usesOf } from './convolution-blocked.ts';
+import { blockForKernelGradient, lowerKernelGradientBlocked } from './convolution-blocked-gradient.ts';
 import type { ConvolutionAttributes } from './convolution-geometry.ts';
 import { lowerKernelGradientPlain } from './convolution-plain.ts';
 
