@@ -1,0 +1,82 @@
+/** The other side of a comparison: a Python process that builds a workload once and runs it when it is told to. */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { FlowError } from '../src/errors.ts';
+import type { Contender } from './interleave.ts';
+
+/** What a peer is to build; see peers/torch_peer.py. */
+export type Workload = Readonly<Record<string, unknown>>;
+
+export interface Peer extends Contender {
+  readonly name: string;
+  readonly version: string;
+  /** Replaces what `run` runs. @returns the number of the workload's parameters. */
+  build(workload: Workload): Promise<{ readonly parameters: number }>;
+  close(): void;
+}
+
+/** Why there is no peer. */
+export interface MissingPeer {
+  readonly reason: string;
+}
+
+export function isMissing(peer: Peer | MissingPeer): peer is MissingPeer {
+  return 'reason' in peer;
+}
+
+export interface PeerOptions {
+  readonly command: string;
+  readonly arguments?: readonly string[];
+  readonly threads: number;
+}
+
+const script = fileURLToPath(new URL('peers/torch_peer.py', import.meta.url));
+
+/** PyTorch in the given Python, or why it is not there. */
+export async function openTorch(python: string, threads: number): Promise<Peer | MissingPeer> {
+  if (python === 'none') return { reason: 'no Python was wanted' };
+  return openPeer({ command: python, arguments: ['-u', script], threads });
+}
+
+/** Starts the process and asks who it is. */
+export async function openPeer({ command, arguments: args = [], threads }: PeerOptions): Promise<Peer | MissingPeer> {
+  const child = spawn(command, args, { env: { ...process.env, OMP_NUM_THREADS: String(threads) } });
+  const ask = conversation(child);
+  try {
+    const { name, version } = await ask({ op: 'hello', threads });
+    return {
+      name: String(name),
+      version: String(version),
+      build: async (workload) => ({ parameters: Number((await ask({ op: 'build', workload })).parameters) }),
+      run: async (untimed, count) => Number((await ask({ op: 'run', untimed, count })).ms),
+      close: () => child.kill(),
+    };
+  } catch (error) {
+    child.kill();
+    return { reason: `\`${command}\`: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+type Answer = Readonly<Record<string, unknown>>;
+
+/** Requests and answers, one JSON object a line. */
+function conversation(child: ChildProcessWithoutNullStreams): (request: object) => Promise<Answer> {
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const complaints: string[] = [];
+  child.stderr.setEncoding('utf8').on('data', (text: string) => complaints.push(text));
+  const failed = new Promise<never>((_, reject) => {
+    child.once('error', reject);
+    child.stdin.once('error', reject);
+  });
+  failed.catch(() => {});
+  return async (request) => {
+    child.stdin.write(`${JSON.stringify(request)}\n`);
+    const line = await Promise.race([lines.next(), failed]);
+    if (line.done) throw new FlowError(`The peer ended. ${complaints.join('').trim().split('\n').at(-1) ?? ''}`);
+    // Whatever it is, its fields are read one by one.
+    const answer = JSON.parse(line.value) as Answer;
+    if (typeof answer.error === 'string') throw new FlowError(answer.error);
+    return answer;
+  };
+}

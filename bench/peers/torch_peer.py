@@ -1,0 +1,97 @@
+"""PyTorch beside flowloom: a process that builds a workload once and runs it when it is asked to, one JSON object a line.
+
+    {"op": "hello", "threads": 2}             -> {"name": "PyTorch", "version": "2.13.0+cpu"}
+    {"op": "build", "workload": {...}}        -> {"parameters": 10636816}
+    {"op": "run", "untimed": 1, "count": 5}   -> {"ms": 12.5}     mean of the timed runs
+
+A request that fails is answered by {"error": "..."}. Needs PyTorch >= 2.1 (2.4 for the fused AdamW on a CPU):
+
+    python3 -m venv peer && peer/bin/pip install torch==2.13.0 numpy --extra-index-url https://download.pytorch.org/whl/cpu
+    npm run bench -- step --python peer/bin/python
+"""
+
+import json
+import sys
+import time
+
+
+def product(torch, workload):
+    """Matrix product with operands as stored: [.., m, k] or transposed, times [.., k, n] or transposed."""
+    a, b = (torch.rand(workload[name]) - 0.5 for name in ("a", "b"))
+    if workload["transposeA"]:
+        a = a.transpose(-1, -2)
+    if workload["transposeB"]:
+        b = b.transpose(-1, -2)
+    out = torch.empty(workload["output"])
+    return lambda: torch.matmul(a, b, out=out), 0
+
+
+def training_step(torch, workload):
+    """Forward, backward, clipping and AdamW on the linear path's velocity, float32, eager."""
+    from torch_networks import NETWORKS
+
+    torch.manual_seed(0)
+    model = NETWORKS[workload["kind"]](**workload["model"])
+    parameters = list(model.parameters())
+    options = {"fused": True} if workload["fused"] else {}
+    optimizer = torch.optim.AdamW(parameters, lr=workload["learningRate"], betas=workload["betas"], **options)
+    if workload["channelsLast"]:
+        model = model.to(memory_format=torch.channels_last)
+    batch, shape, classes = workload["batch"], workload["model"]["shape"], workload["model"]["classes"]
+    source, target, at = torch.randn(batch, *shape), torch.randn(batch, *shape), torch.rand(batch)
+    labels = None if classes is None else torch.randint(classes + 1, (batch,))
+
+    def step():
+        velocity = target - source
+        xt = source + at[:, None, None, None] * velocity
+        if workload["channelsLast"]:
+            xt = xt.to(memory_format=torch.channels_last)
+        loss = ((model(xt, at, labels) - velocity) ** 2).mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, workload["clip"])
+        optimizer.step()
+        return loss.item()
+
+    return step, sum(parameter.numel() for parameter in parameters)
+
+
+WORKLOADS = {"product": product, "step": training_step}
+
+
+def serve(requests, answer):
+    import torch
+
+    run = None
+    for line in requests:
+        request = json.loads(line)
+        if request["op"] == "hello":
+            torch.set_num_threads(request["threads"])
+            # As flowloom's sessions do.
+            torch.set_flush_denormal(True)
+            answer({"name": "PyTorch", "version": torch.__version__})
+        elif request["op"] == "build":
+            run = None
+            run, parameters = WORKLOADS[request["workload"]["what"]](torch, request["workload"])
+            answer({"parameters": parameters})
+        elif request["op"] == "run":
+            for _ in range(request["untimed"]):
+                run()
+            start = time.perf_counter()
+            for _ in range(request["count"]):
+                run()
+            answer({"ms": (time.perf_counter() - start) * 1000 / request["count"]})
+
+
+def main():
+    def answer(value):
+        print(json.dumps(value), flush=True)
+
+    try:
+        serve(sys.stdin, answer)
+    except Exception as error:
+        answer({"error": f"{type(error).__name__}: {error}"})
+
+
+if __name__ == "__main__":
+    main()

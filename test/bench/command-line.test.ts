@@ -1,0 +1,98 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+const program = fileURLToPath(new URL('../../bench/main.ts', import.meta.url));
+
+/** What a bench prints and its exit status. */
+async function bench(
+  ...args: string[]
+): Promise<{ readonly out: string; readonly err: string; readonly status: number }> {
+  try {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--import', 'tsx', program, ...args]);
+    return { out: stdout, err: stderr, status: 0 };
+  } catch (error) {
+    const { stdout, stderr, code } = error as { stdout: string; stderr: string; code: number };
+    return { out: stdout, err: stderr, status: code };
+  }
+}
+
+const number = expect.any(Number);
+
+describe('npm run bench', () => {
+  it('lists the benches and their cases without a name and with --help', async () => {
+    const [plain, help] = await Promise.all([bench(), bench('--help')]);
+    expect(plain).toEqual({ ...help, status: 0 });
+    for (const name of ['gemm', 'step', 'host', 'trace']) expect(plain.out).toMatch(new RegExp(`^  ${name} +\\S`, 'm'));
+    expect(plain.out).toContain('dit-384x4, adm-unet, fashion-unet');
+  });
+
+  it('refuses a bench and a case that do not exist, naming those that do', async () => {
+    const [unknown, wrongCase, rounds] = await Promise.all([
+      bench('stop'),
+      bench('step', '--cases', 'tiny,huge'),
+      bench('step', '--rounds', '0'),
+    ]);
+    expect(unknown).toMatchObject({ status: 2, out: '' });
+    expect(unknown.err).toContain('a bench (gemm, step, host, trace, spinning); got "stop"');
+    expect(wrongCase).toMatchObject({ status: 2, out: '' });
+    expect(wrongCase.err).toContain('got "huge"');
+    expect(rounds).toMatchObject({ status: 2, out: '' });
+    expect(rounds.err).toContain('positive integer');
+  });
+
+  it('prints one line of JSON with --json, and says why there is no peer', async () => {
+    const { out, status } = await bench('step', '--cases', 'tiny', '--python', 'none', '--rounds', '3', '--json');
+    expect(status).toBe(0);
+    expect(out.trimEnd().split('\n')).toHaveLength(1);
+    const result = JSON.parse(out);
+    expect(Object.keys(result)).toEqual(['bench', 'machine', 'cases']);
+    expect(result.bench).toBe('step');
+    expect(result.machine).toMatchObject({ cores: number, threads: 2, spinning: false, load: [number, number] });
+    expect(result.cases).toEqual([
+      {
+        case: 'tiny',
+        ms: number,
+        gflops: number,
+        fractionOfGemm: number,
+        peer: null,
+        reason: 'no Python was wanted',
+        ratioToPeer: null,
+        details: expect.objectContaining({ parameters: number, turns: 3, gemmGflops: number }),
+      },
+    ]);
+    const [{ ms, gflops, fractionOfGemm, details }] = result.cases;
+    expect(ms).toBeGreaterThan(0);
+    expect(gflops).toBeCloseTo(details.gflop / (ms / 1000), 9);
+    expect(fractionOfGemm).toBeCloseTo(gflops / details.gemmGflops, 9);
+  });
+
+  it('says that a Python cannot be started, and measures without it', async () => {
+    const { out } = await bench('gemm', '--cases', 'tiny', '--python', '/no/such/python', '--rounds', '1', '--json');
+    const [result] = JSON.parse(out).cases;
+    expect(result).toMatchObject({ case: 'tiny', peer: null, ratioToPeer: null });
+    expect(result.reason).toContain('`/no/such/python`: ');
+  });
+
+  it('prints a table without --json', async () => {
+    const { out } = await bench('trace', '--cases', 'tiny', '--rounds', '1');
+    expect(out).toMatch(/^bench trace\ncase +ms +GFLOP\/s +of GEMM +peer ms +ratio\ntiny +[\d.]+ +- +- +- +-\n/);
+    expect(out).toMatch(/sessionMs [\d.]+/);
+    expect(out).toMatch(/^load average: [\d.]+ before, [\d.]+ after$/m);
+  });
+
+  it('watches the training loop: time outside the graph, and memory', async () => {
+    const { out } = await bench('host', '--cases', 'tiny,tiny-rss', '--rounds', '3', '--json');
+    const [share, memory] = JSON.parse(out).cases;
+    expect(share.details).toMatchObject({ turns: 3, batch: 16 });
+    expect(share.details.hostShare).toBeGreaterThan(0);
+    expect(share.details.hostShare).toBeLessThan(1);
+    expect(share.details.hostMs).toBeCloseTo(share.ms * share.details.hostShare, 9);
+    expect(memory.details).toMatchObject({ steps: 200, rssLastQuarterMiB: number });
+    expect(memory.details.growthMiB).toBeCloseTo(
+      memory.details.rssLastQuarterMiB - memory.details.rssSecondQuarterMiB,
+      9,
+    );
+  });
+});
