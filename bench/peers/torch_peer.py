@@ -6,7 +6,7 @@
 
 A request that fails is answered by {"error": "..."}. Needs PyTorch >= 2.1 (2.4 for the fused AdamW on a CPU):
 
-    python3 -m venv peer && peer/bin/pip install torch==2.13.0 numpy --extra-index-url https://download.pytorch.org/whl/cpu
+    python3 -m venv peer && peer/bin/pip install torch==2.13.0 numpy
     npm run bench -- step --python peer/bin/python
 """
 
