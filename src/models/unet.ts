@@ -1,4 +1,4 @@
-import { concat, silu } from '../engine/ops.ts';
+import { add, concat, silu } from '../engine/ops.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { ConfigError } from '../errors.ts';
 import { type AttentionBlockParameters, attentionBlock } from './layers/attention-block.ts';
@@ -30,10 +30,11 @@ export interface UnetOptions {
   /** Whether the smallest level ends in block, attention, block. */
   readonly middle: boolean;
   /**
-   * Which maps the way up meets again. `blocks`: the results of the residual blocks, one for each block. `all`: also those of the
-   * first convolution and of the down-sampling, with one more block a level on the way up [dhariwal:21].
+   * Which maps the way up meets again. `blocks`: the results of the residual blocks, one for each block, as further channels. `all`:
+   * also those of the first convolution and of the down-sampling, with one more block a level on the way up [dhariwal:21]. `sum`: as
+   * `blocks`, but added, after a 1 x 1 convolution to the level's channels at the smaller size: the least work at full size.
    */
-  readonly skips: 'blocks' | 'all';
+  readonly skips: 'blocks' | 'all' | 'sum';
   readonly resample: Resample;
   /** Groups of the norms; divides the channels of all levels. */
   readonly groups: number;
@@ -106,6 +107,19 @@ function createStage({ inputs, outputs, attention, resample }: StagePlan, option
   };
 }
 
+/** A change of size after a 1 x 1 convolution to fewer channels. */
+function narrowed(inputs: number, outputs: number, up: (channels: number) => OpaqueLayer): OpaqueLayer {
+  const narrow = convolution(inputs, outputs, { kernel: 1 });
+  const larger = up(outputs);
+  return {
+    parameters: { narrow: narrow.parameters, larger: larger.parameters },
+    apply: (
+      tensors: { readonly narrow: TensorsOf<ConvolutionParameters>; readonly larger: TensorsOf<ParameterTree> },
+      x: Tensor,
+    ) => larger.apply(tensors.larger, narrow.apply(tensors.narrow, x)),
+  };
+}
+
 /** Stages of both directions, with the numbers of channels that the skips bring. */
 function createStages(options: UnetOptions, block: BlockOptions) {
   const { channels, blocks, attention, middle, skips, resample } = options;
@@ -132,11 +146,11 @@ function createStages(options: UnetOptions, block: BlockOptions) {
     const level = last - step;
     const count = skips === 'all' ? blocks + 1 : blocks;
     const before = channels[Math.min(level + 1, last)];
-    const inputs = Array.from({ length: count }, (_, i) => (i > 0 ? outputs : before) + (saved.pop() ?? 0));
-    return createStage(
-      { inputs, outputs, attention: attention.includes(level) ? count : 0, resample: level > 0 ? up(outputs) : null },
-      block,
+    const inputs = Array.from({ length: count }, (_, i) =>
+      skips === 'sum' ? outputs : (i > 0 ? outputs : before) + (saved.pop() ?? 0),
     );
+    const larger = level === 0 ? null : skips === 'sum' ? narrowed(outputs, channels[level - 1], up) : up(outputs);
+    return createStage({ inputs, outputs, attention: attention.includes(level) ? count : 0, resample: larger }, block);
   });
   return { downward, centre, upward };
 }
@@ -179,7 +193,12 @@ function applyStages(
   for (let i = 0; i < centre.blocks; i++) h = centre.applyBlock(tensors.middle, i, { x: h, condition });
   for (const [step, stage] of upward.entries()) {
     for (let i = 0; i < stage.blocks; i++) {
-      h = stage.applyBlock(tensors.up[step], i, { x: concat([h, saved.pop() as Tensor], 1), condition });
+      // One map was saved for each block of the way up.
+      const skip = saved.pop() as Tensor;
+      h = stage.applyBlock(tensors.up[step], i, {
+        x: skips === 'sum' ? add(h, skip) : concat([h, skip], 1),
+        condition,
+      });
     }
     h = stage.resample(tensors.up[step], h) ?? h;
   }
@@ -231,7 +250,7 @@ export const unetPresets = {
     attention: [],
     headChannels: 32,
     middle: true,
-    skips: 'blocks',
+    skips: 'sum',
     resample: 'pooling',
     groups: 8,
   },

@@ -12,7 +12,7 @@ export const fashionUnet: RunConfigInput = {
     attention: [],
     headChannels: 32,
     middle: false,
-    skips: 'blocks',
+    skips: 'sum',
     resample: 'pooling',
     groups: 8,
   },

@@ -48,9 +48,11 @@ const unet = z.strictObject({
   headChannels: count.default(64).describe('Channels of an attention head.'),
   middle: z.boolean().default(true).describe('Whether the smallest level ends in block, attention, block.'),
   skips: z
-    .enum(['blocks', 'all'])
+    .enum(['blocks', 'all', 'sum'])
     .default('all')
-    .describe("Maps that the way up meets again: those of the residual blocks, or 'all', with one more block a level."),
+    .describe(
+      "Maps that the way up meets again: those of the residual blocks, 'all', with one more block a level, or 'sum', added instead of concatenated.",
+    ),
   resample: z
     .enum(['pooling', 'convolution'])
     .default('convolution')
