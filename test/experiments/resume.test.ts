@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { RunConfig } from '../../src/experiments/config.ts';
+import { readLog, runDirectory } from '../../src/experiments/run-directory.ts';
+import type { RunEvent } from '../../src/experiments/run-types.ts';
+import { stream } from '../../src/numerics/stream.ts';
+import { temporaryFolders } from '../data/temporary-folder.ts';
+import { smallConfig, trained } from './small-runs.ts';
+
+const folder = temporaryFolders();
+
+const state = (directory: string, imagesSeen: number) =>
+  readFileSync(join(directory, 'checkpoints', String(imagesSeen).padStart(12, '0'), 'state.safetensors'));
+
+/** What a log says, but for times, and for the checkpoints of interruptions. */
+function told(directory: string, config: RunConfig): object[] {
+  const every = config.training.checkpoint.everyImages!;
+  const planned = ({ kind, imagesSeen }: { kind: string; imagesSeen: number }) =>
+    kind !== 'checkpoint' || imagesSeen % every === 0 || imagesSeen === config.training.images;
+  return readLog(runDirectory(directory))
+    .filter(planned)
+    .map((event) => {
+      switch (event.kind) {
+        case 'step': {
+          const { imagesPerSecond: _rate, secondsLeft: _left, hostShare: _share, ...rest } = event;
+          return rest;
+        }
+        case 'checkpoint':
+          return { ...event, path: '' };
+        default:
+          return event;
+      }
+    });
+}
+
+/** Trains, stopping at each of the given numbers of images. */
+async function inParts(config: RunConfig, stops: readonly number[]): Promise<string> {
+  const directory = folder();
+  for (const [part, stop] of [...stops, Number.POSITIVE_INFINITY].entries()) {
+    const controller = new AbortController();
+    const onEvent = (event: RunEvent) => {
+      if (event.kind === 'step' && event.imagesSeen >= stop) controller.abort();
+    };
+    const { outcome } = await trained(directory, config, { resume: part > 0, signal: controller.signal, onEvent });
+    expect(outcome.interrupted).toBe(stop < config.training.images);
+    if (outcome.interrupted) expect(outcome.imagesSeen).toBe(stop);
+  }
+  return directory;
+}
+
+const adam = { optimizer: { kind: 'adam' as const, learningRate: 1e-2 } };
+const configs: readonly [string, RunConfig, number][] = [
+  ['plain', smallConfig(), 32],
+  [
+    'accumulated gradients and RAdam',
+    smallConfig('points', { training: { accumulate: 2, optimizer: { kind: 'radam' } } }),
+    64,
+  ],
+  [
+    'jitter, logit-normal times and no average',
+    smallConfig('points', {
+      path: { kind: 'linear', sigma: 0.1 },
+      time: { kind: 'logit-normal' },
+      training: { ...adam, ema: null },
+    }),
+    32,
+  ],
+];
+
+describe.each(configs)('a run with %s', (_name, config, imagesPerStep) => {
+  it('resumed after interruptions is bit for bit the uninterrupted one, and so is its log', async () => {
+    const whole = folder();
+    await trained(whole, config);
+    const random = stream(1, 'stops');
+    const stepCount = config.training.images / imagesPerStep;
+    const stops = [1 + random.below(stepCount - 3), stepCount - 1 - random.below(2)].map(
+      (step) => step * imagesPerStep,
+    );
+    const parts = await inParts(config, stops);
+    expect(state(parts, config.training.images)).toEqual(state(whole, config.training.images));
+    expect(told(parts, config)).toEqual(told(whole, config));
+  });
+});
+
+it('another seed gives another run', async () => {
+  const [one, two] = [folder(), folder()];
+  const config = smallConfig('points', { training: { images: 64 } });
+  await trained(one, config);
+  await trained(two, { ...config, seed: 1 });
+  expect(state(one, 64)).not.toEqual(state(two, 64));
+});
