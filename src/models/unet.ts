@@ -6,6 +6,7 @@ import { type ConditionParameters, conditionEmbedding } from './layers/condition
 import { type ConvolutionParameters, convolution, zeroConvolution } from './layers/convolution.ts';
 import { groupNormLayer, type NormParameters } from './layers/group-norm.ts';
 import type { OpaqueLayer } from './layers/layer.ts';
+import { fromPixelBlocks, toPixelBlocks } from './layers/pixel-blocks.ts';
 import { type Resample, resamplings } from './layers/resample.ts';
 import {
   type ConditionedMap,
@@ -17,8 +18,10 @@ import { checkInputs, type Model } from './model.ts';
 import type { ParameterTree, TensorsOf } from './parameters.ts';
 
 export interface UnetOptions {
-  /** [channels, height, width] of one sample; height and width are multiples of 2^(levels - 1). */
+  /** [channels, height, width] of one sample; height and width are multiples of patch · 2^(levels - 1). */
   readonly shape: readonly [number, number, number];
+  /** Side of the square of pixels that the network sees as one, with a channel for each. Default 1. */
+  readonly patch?: number;
   /** Channels of each level, from the full size down; each level has half the height and width of the one before. */
   readonly channels: readonly number[];
   /** Residual blocks of a level on the way down. */
@@ -155,11 +158,12 @@ function createStages(options: UnetOptions, block: BlockOptions) {
   return { downward, centre, upward };
 }
 
-function checkOptions({ shape, channels, attention, headChannels, middle }: UnetOptions): void {
+function checkOptions({ shape, patch = 1, channels, attention, headChannels, middle }: UnetOptions): void {
   const where = 'models/unet';
   const last = channels.length - 1;
-  if (shape[1] % 2 ** last !== 0 || shape[2] % 2 ** last !== 0) {
-    const expected = `height and width to be multiples of ${2 ** last} for ${channels.length} levels`;
+  const unit = patch * 2 ** last;
+  if (shape[1] % unit !== 0 || shape[2] % unit !== 0) {
+    const expected = `height and width to be multiples of ${unit} for ${channels.length} levels of patch ${patch}`;
     throw new ConfigError({ expected, got: `[${shape.join(', ')}]`, where });
   }
   const attending = new Set([...attention, ...(middle ? [last] : [])]);
@@ -212,13 +216,14 @@ function applyStages(
  */
 export function unet(options: UnetOptions): Model {
   checkOptions(options);
-  const { shape, channels, skips, groups, headChannels, classes, timeScale = 1000 } = options;
+  const { shape, channels, patch = 1, skips, groups, headChannels, classes, timeScale = 1000 } = options;
+  const pixels = shape[0] * patch ** 2;
   const { features = 4 * channels[0], timeFeatures = channels[0], name = `UNet-${channels.join('-')}` } = options;
   const condition = conditionEmbedding({ timeFeatures, width: features, classes, timeScale, labelDeviation: 1 });
-  const input = convolution(shape[0], channels[0]);
+  const input = convolution(pixels, channels[0]);
   const stages = createStages(options, { features, groups, headChannels });
   const norm = groupNormLayer(channels[0], groups);
-  const output = convolution(channels[0], shape[0], zeroConvolution);
+  const output = convolution(channels[0], pixels, zeroConvolution);
   const parameters: UnetParameters = {
     condition: condition.parameters,
     input: input.parameters,
@@ -234,9 +239,10 @@ export function unet(options: UnetOptions): Model {
     apply(tensors: TensorsOf<UnetParameters>, inputs) {
       checkInputs(facts, inputs);
       const embedded = condition.apply(tensors.condition, inputs);
-      const first = input.apply(tensors.input, inputs.x);
+      const first = input.apply(tensors.input, patch === 1 ? inputs.x : toPixelBlocks(inputs.x, patch));
       const last = applyStages(stages, tensors, { x: first, condition: embedded, skips });
-      return output.apply(tensors.output, silu(norm.apply(tensors.norm, last)));
+      const result = output.apply(tensors.output, silu(norm.apply(tensors.norm, last)));
+      return patch === 1 ? result : fromPixelBlocks(result, patch);
     },
   };
 }

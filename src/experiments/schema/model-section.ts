@@ -40,6 +40,9 @@ const unet = z.strictObject({
     .describe(
       'Channels of each level, from the full size down; each level has half the height and width of the one before.',
     ),
+  patch: count
+    .default(1)
+    .describe('Side of the square of pixels that the network sees as one, with a channel for each.'),
   blocks: count.default(2).describe('Residual blocks of a level on the way down.'),
   attention: z
     .array(z.int().min(0))
