@@ -65,8 +65,11 @@ function showProgress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }
 
-/** Measures one case after another; what a case opened is released after it. */
-async function measureAll(cases: readonly BenchCase[], flags: Flags): Promise<CaseResult[]> {
+/** Measures one case after another, also after one that failed; what a case opened is released after it. */
+async function measureAll(
+  cases: readonly BenchCase[],
+  flags: Flags,
+): Promise<{ readonly results: CaseResult[]; readonly failures: unknown[] }> {
   const runtime = { threads: flags.threads, spinning: flags.spinning ?? false };
   const open: NativeRuntime[] = [];
   const peers: Promise<Peer | MissingPeer>[] = [];
@@ -85,12 +88,16 @@ async function measureAll(cases: readonly BenchCase[], flags: Flags): Promise<Ca
     progress: showProgress,
   };
   const results: CaseResult[] = [];
+  const failures: unknown[] = [];
   try {
     for (const one of cases) {
-      results.push(await one.measure(context));
+      await one.measure(context).then(
+        (result) => results.push(result),
+        (error) => failures.push(error),
+      );
       for (const opened of open.splice(0)) opened.release();
     }
-    return results;
+    return { results, failures };
   } finally {
     showProgress('');
     for (const peer of await Promise.all(peers)) if (!isMissing(peer)) peer.close();
@@ -101,11 +108,12 @@ async function runBench(name: string, flags: Flags): Promise<void> {
   const bench = findBench(name);
   const cases = chooseCases(bench, flags.cases);
   const machineAfter = observeMachine({ threads: flags.threads, spinning: flags.spinning ?? false });
-  const results = await measureAll(cases, flags);
+  const { results, failures } = await measureAll(cases, flags);
   const machine = machineAfter();
   console.log(
     flags.json ? JSON.stringify({ bench: name, machine, cases: results }) : formatTable(bench, machine, results),
   );
+  if (failures.length > 0) throw new AggregateError(failures);
 }
 
 const program = new Command('bench')
@@ -124,14 +132,16 @@ const program = new Command('bench')
     else await runBench(name, flags);
   });
 
+function exitStatusOf(error: unknown): number {
+  // commander has printed its message already; help is no error.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  console.error(error instanceof FlowError ? error.message : error);
+  return error instanceof FlowError ? error.exitStatus : 1;
+}
+
 try {
   await program.parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError) {
-    // commander has printed its message already; help is no error.
-    process.exitCode = error.exitCode === 0 ? 0 : 2;
-  } else if (error instanceof FlowError) {
-    console.error(error.message);
-    process.exitCode = error.exitStatus;
-  } else throw error;
+  const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
+  process.exitCode = Math.max(...errors.map(exitStatusOf));
 }

@@ -21,7 +21,7 @@ export const ditS2: StepSpec = { ...dit384x4, options: { ...dit384x4.options, de
 /** 128 channels, [1, 2, 2, 2], 2 blocks a level, attention at 16 x 16. */
 export const admUnet: StepSpec = {
   kind: 'unet',
-  options: { ...unetPresets.cifar, shape: [3, 32, 32], classes: null },
+  options: { ...unetPresets.cifar, shape: [3, 32, 32], patch: 1, classes: null },
   batch: 16,
   ...adam,
 };
@@ -41,7 +41,27 @@ export function fashionUnet(): StepSpec {
   };
 }
 
-/** Small networks for tests of the benchmarks. */
+/** The U-Net on which the main job was first tried: one residual block a level, skips as further channels. */
+export const plainUnet: StepSpec = {
+  kind: 'unet',
+  options: {
+    shape: [1, 28, 28],
+    patch: 1,
+    channels: [32, 64, 96],
+    blocks: 1,
+    attention: [],
+    headChannels: 32,
+    middle: false,
+    skips: 'blocks',
+    resample: 'pooling',
+    groups: 8,
+    classes: 10,
+  },
+  batch: 64,
+  ...adam,
+};
+
+/** Small network for tests of the benchmarks. */
 export const tinyDit: StepSpec = {
   kind: 'dit',
   options: { shape: [1, 4, 4], patch: 2, width: 8, depth: 1, heads: 2, mlpRatio: 2, classes: 3 },

@@ -1,6 +1,6 @@
 import type { Bench, BenchCase, BenchContext, CaseResult } from './bench.ts';
 import { compare } from './compare.ts';
-import { admUnet, dit384x4, fashionUnet, tinyDit } from './step-cases.ts';
+import { admUnet, dit384x4, fashionUnet, plainUnet, tinyDit } from './step-cases.ts';
 import { type PeerStepOptions, type StepSpec, stepWorkload, trainingStep } from './training-step.ts';
 
 async function measure(
@@ -43,6 +43,7 @@ export const step: Bench = {
     stepCase('dit-384x4', () => dit384x4),
     stepCase('adm-unet', () => admUnet),
     stepCase('fashion-unet', fashionUnet),
+    stepCase('unet-32-64-96', () => plainUnet, { onlyByName: true }),
     stepCase('dit-384x4-fused', () => dit384x4, { onlyByName: true, peer: { fused: true } }),
     stepCase('adm-unet-fused', () => admUnet, { onlyByName: true, peer: { fused: true } }),
     stepCase('adm-unet-channels-last', () => admUnet, { onlyByName: true, peer: { fused: true, channelsLast: true } }),

@@ -21,7 +21,7 @@ import type { Workload } from './peer.ts';
 
 /** Options that both sides understand. */
 type SharedDitOptions = Required<Omit<DitOptions, 'timeScale' | 'name'>>;
-type SharedUnetOptions = Omit<UnetOptions, 'timeScale' | 'name' | 'features' | 'timeFeatures'>;
+type SharedUnetOptions = Required<Omit<UnetOptions, 'timeScale' | 'name' | 'features' | 'timeFeatures'>>;
 
 export type NetworkSpec =
   | { readonly kind: 'dit'; readonly options: SharedDitOptions }

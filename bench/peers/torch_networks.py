@@ -134,13 +134,15 @@ class Doubling(nn.Module):
 class Unet(nn.Module):
     """U-Net with time and label (Ho et al. 2020; Dhariwal and Nichol 2021)."""
 
-    def __init__(self, shape, channels, blocks, attention, headChannels, middle, skips, resample, groups, classes):
+    def __init__(
+        self, shape, patch, channels, blocks, attention, headChannels, middle, skips, resample, groups, classes
+    ):
         super().__init__()
-        features, last = 4 * channels[0], len(channels) - 1
-        self.keep_all = skips == "all"
+        features, last, pixels = 4 * channels[0], len(channels) - 1, shape[0] * patch**2
+        self.patch, self.keep_all, self.sums = patch, skips == "all", skips == "sum"
         convolved = resample == "convolution"
         self.condition = Condition(channels[0], features, classes)
-        self.input = convolution(shape[0], channels[0])
+        self.input = convolution(pixels, channels[0])
 
         def stage(inputs, outputs, attends):
             block = nn.ModuleList([ResidualBlock(inputs, outputs, features, groups)])
@@ -168,11 +170,15 @@ class Unet(nn.Module):
             outputs = channels[level]
             self.up.append(nn.ModuleList())
             for _ in range(blocks + 1 if self.keep_all else blocks):
-                self.up[-1].append(stage(current + saved.pop(), outputs, level in attention))
+                inputs = current if self.sums else current + saved.pop()
+                self.up[-1].append(stage(inputs, outputs, level in attention))
                 current = outputs
             if level > 0:
-                self.grow.append(Doubling(convolution(outputs, outputs) if convolved else nn.Identity()))
-        self.norm, self.output = nn.GroupNorm(groups, channels[0]), convolution(channels[0], shape[0])
+                current = channels[level - 1] if self.sums else outputs
+                narrow = convolution(outputs, current, 1) if self.sums else nn.Identity()
+                double = Doubling(convolution(current, current) if convolved else nn.Identity())
+                self.grow.append(nn.Sequential(narrow, double))
+        self.norm, self.output = nn.GroupNorm(groups, channels[0]), convolution(channels[0], pixels)
 
     def forward(self, x, time, labels):
         condition = self.condition(time, labels)
@@ -182,7 +188,7 @@ class Unet(nn.Module):
                 h = layer(h, condition)
             return h
 
-        h = self.input(x)
+        h = self.input(F.pixel_unshuffle(x, self.patch))
         saved = [h] if self.keep_all else []
         for level, stages in enumerate(self.down):
             for stage in stages:
@@ -196,10 +202,11 @@ class Unet(nn.Module):
             h = apply(stage, h)
         for step, stages in enumerate(self.up):
             for stage in stages:
-                h = apply(stage, torch.cat([h, saved.pop()], dim=1))
+                skip = saved.pop()
+                h = apply(stage, h + skip if self.sums else torch.cat([h, skip], dim=1))
             if step < len(self.grow):
                 h = self.grow[step](h)
-        return self.output(F.silu(self.norm(h)))
+        return F.pixel_shuffle(self.output(F.silu(self.norm(h))), self.patch)
 
 
 NETWORKS = {"dit": Dit, "unet": Unet}

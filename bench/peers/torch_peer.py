@@ -59,38 +59,41 @@ def training_step(torch, workload):
 WORKLOADS = {"product": product, "step": training_step}
 
 
-def serve(requests, answer):
-    import torch
+class Peer:
+    def hello(self, threads):
+        import torch
 
-    run = None
-    for line in requests:
-        request = json.loads(line)
-        if request["op"] == "hello":
-            torch.set_num_threads(request["threads"])
-            # As flowloom's sessions do.
-            torch.set_flush_denormal(True)
-            answer({"name": "PyTorch", "version": torch.__version__})
-        elif request["op"] == "build":
-            run = None
-            run, parameters = WORKLOADS[request["workload"]["what"]](torch, request["workload"])
-            answer({"parameters": parameters})
-        elif request["op"] == "run":
-            for _ in range(request["untimed"]):
-                run()
-            start = time.perf_counter()
-            for _ in range(request["count"]):
-                run()
-            answer({"ms": (time.perf_counter() - start) * 1000 / request["count"]})
+        torch.set_num_threads(threads)
+        # As flowloom's sessions do.
+        torch.set_flush_denormal(True)
+        self.torch = torch
+        return {"name": "PyTorch", "version": torch.__version__}
+
+    def build(self, workload):
+        # The memory of what was built before is free for what is built now.
+        self.action = None
+        self.action, parameters = WORKLOADS[workload["what"]](self.torch, workload)
+        return {"parameters": parameters}
+
+    def run(self, untimed, count):
+        for _ in range(untimed):
+            self.action()
+        start = time.perf_counter()
+        for _ in range(count):
+            self.action()
+        return {"ms": (time.perf_counter() - start) * 1000 / count}
 
 
 def main():
-    def answer(value):
-        print(json.dumps(value), flush=True)
-
-    try:
-        serve(sys.stdin, answer)
-    except Exception as error:
-        answer({"error": f"{type(error).__name__}: {error}"})
+    peer = Peer()
+    operations = {"hello": peer.hello, "build": peer.build, "run": peer.run}
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer = operations[request.pop("op")](**request)
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":
