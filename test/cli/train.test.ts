@@ -94,7 +94,11 @@ describe('start', () => {
     const { runner, trained } = fakeRunner((request) => pretend(request, trained.length < 2));
     const directories = async (args: readonly string[]) => {
       await runCommand(['start', ...small, ...args], { runner });
-      return { directory: trained.at(-1)!.directory, resume: trained.at(-1)!.resume };
+      const { directory, resume } = trained.at(-1)!;
+      // What the last step of a start leaves, and the pretended runner does not.
+      mkdirSync(join(directory, 'samples'), { recursive: true });
+      writeFileSync(join(directory, 'samples', 'grid.png'), '');
+      return { directory, resume };
     };
     const first = await directories([]);
     expect(first.resume).toBe(false);

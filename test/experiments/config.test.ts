@@ -35,7 +35,7 @@ describe('a config', () => {
       weightDecay: 0,
     });
     expect(config.sampling.solver).toEqual({ kind: 'midpoint', steps: 20, grid: { kind: 'uniform' } });
-    expect(config.runtime).toEqual({ provider: 'cpu', threads: null, spinning: false });
+    expect(config.runtime).toEqual({ provider: 'cpu', threads: null, spinning: true });
   });
 
   it('is a fixed point: parsing a complete config changes nothing', () => {

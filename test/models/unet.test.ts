@@ -78,7 +78,9 @@ describe('a U-Net', () => {
   });
 
   test('refuses sizes that its levels do not divide, heads and groups', () => {
-    expect(() => unet({ ...tiny, shape: [1, 4, 7] })).toThrow(/multiples of 2 for 2 levels; got \[1, 4, 7\]/);
+    expect(() => unet({ ...tiny, shape: [1, 4, 7] })).toThrow(
+      /multiples of 2 for 2 levels of patch 1; got \[1, 4, 7\]/,
+    );
     expect(() => unet({ ...tiny, attention: [2] })).toThrow(/`attention` to name levels in \[0, 1\]/);
     expect(() => unet({ ...tiny, headChannels: 3 })).toThrow(/multiples of 3; got 1 with channels \[4, 8\]/);
     expect(() => unet({ ...tiny, groups: 3 })).toThrow(/`groups` to divide 4 channels; got 3/);

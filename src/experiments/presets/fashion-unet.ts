@@ -17,13 +17,13 @@ export const fashionUnet: RunConfigInput = {
     groups: 8,
   },
   training: {
-    images: 70_144, // 1,096 steps
+    images: 44_800, // 700 steps
     batchSize: 64,
     optimizer: { kind: 'adamw', learningRate: 2e-3, betas: [0.9, 0.99] },
     schedule: { kind: 'cosine', warmupImages: 3_200 },
     ema: { kind: 'decay', decay: 0.99 },
-    validation: { everyImages: 12_800, images: 1_000 },
-    checkpoint: { everyImages: 12_800 },
+    validation: { everyImages: 11_200, images: 1_000 },
+    checkpoint: { everyImages: 11_200 },
     log: { everyImages: 640 },
   },
   sampling: { solver: { kind: 'midpoint', steps: 20 }, guidance: 1.5, batchSize: 100, perClass: 10 },

@@ -72,7 +72,12 @@ export const runtimeSection = z
   .strictObject({
     provider: z.enum(['cpu', 'webgpu', 'cuda']).default('cpu').describe('Where ONNX Runtime executes the graphs.'),
     threads: z.int().min(1).max(1024).nullable().default(null).describe('Threads. null: one for each physical core.'),
-    spinning: z.boolean().default(false).describe('Whether threads spin while they wait: faster alone on a machine.'),
+    spinning: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether threads spin while they wait: up to twice as fast alone on a machine, a waste where others want the cores.',
+      ),
   })
   .prefault({})
   .describe('What executes the graphs.');
