@@ -25,6 +25,8 @@ class GraphEmitter implements Emitter {
   /** Optimisers that would harm the model. */
   readonly harmful = new Set<string>();
   readonly #constants = new Map<string, string>();
+  /** Outputs of nodes by all that determines them: lowerings of different calls share their common parts. */
+  readonly #nodes = new Map<string, string[]>();
   /** Names that inputs and outputs have, so that values in between get others. */
   readonly #taken: ReadonlySet<string>;
   /** Name of the call being lowered: nodes carry it, so that errors and profiles name it. */
@@ -52,8 +54,12 @@ class GraphEmitter implements Emitter {
     inputs: readonly string[],
     { attributes = {}, domain, outputs }: EmitOptions & { readonly outputs: number },
   ): string[] {
+    const key = JSON.stringify([opType, domain, inputs, attributes, outputs]);
+    const known = this.#nodes.get(key);
+    if (known !== undefined) return known;
     const id = this.collected.length;
     const names = Array.from({ length: outputs }, (_, i) => this.#free(outputs === 1 ? `v${id}` : `v${id}_${i}`));
+    this.#nodes.set(key, names);
     this.collected.push({
       opType,
       domain: domain ?? '',
