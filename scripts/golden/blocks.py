@@ -1,7 +1,7 @@
 """Golden outputs and gradients of the networks' building blocks, from PyTorch.
 
-    python3 -m venv /tmp/peer && /tmp/peer/bin/pip install torch==2.13.0 numpy
-    /tmp/peer/bin/python scripts/golden/blocks.py > test/golden/blocks.json
+    python3 -m venv peer && peer/bin/pip install torch==2.13.0 numpy
+    peer/bin/python scripts/golden/blocks.py > test/golden/blocks.json
 
 Needs Python >= 3.10 and PyTorch (written with 2.13.0; any 2.x gives the same numbers to the stated digits). The blocks are written
 here from their papers, on torch.nn.functional alone. Inputs and parameters are not stored: each tensor is filled row by row with

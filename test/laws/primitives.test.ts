@@ -17,7 +17,7 @@ import { executeGraph } from '../engine/execute-graph.ts';
 const runtime = await openNativeRuntime({ threads: 2 });
 afterAll(() => runtime.release());
 
-/** Operators without a float64 kernel on CPU (see ENGINE facts): their derivatives are checked by the reference alone. */
+/** Operators without a float64 kernel on CPU: their derivatives are checked by the reference alone. */
 const float32Only = new Set(['erf', 'gelu', 'geluTanh']);
 
 interface Case {
