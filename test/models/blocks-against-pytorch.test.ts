@@ -13,7 +13,7 @@ import { ditBlock } from '../../src/models/layers/dit-block.ts';
 import { residualBlock } from '../../src/models/layers/residual-block.ts';
 import { flattenParameters, type ParameterTree, parameterTypes } from '../../src/models/parameters.ts';
 import { mulberry32Array } from '../../src/numerics/mulberry32.ts';
-import { runGraph } from './run-graph.ts';
+import { executeGraph } from '../engine/execute-graph.ts';
 
 interface Fill {
   readonly shape: readonly number[];
@@ -88,7 +88,7 @@ async function evaluate(block: Block, one: GoldenCase) {
     `${one.inputs.includes(name) ? 'x' : 'p'}.${name}`,
     filled(fill),
   ]);
-  const results = await runGraph(runtime, graph, { ...Object.fromEntries(values), weights: filled(one.weights) });
+  const results = await executeGraph(runtime, graph, { ...Object.fromEntries(values), weights: filled(one.weights) });
   const named = Object.entries(results).map(([name, array]) => [
     name.replace(/^gradient\.[px]\./, ''),
     Float64Array.from(array as Float32Array),

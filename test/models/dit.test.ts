@@ -3,8 +3,8 @@ import { openNativeRuntime } from '../../src/engine/native/native-runtime.ts';
 import { verifyGraph } from '../../src/engine/verify.ts';
 import { type DitSize, dit, ditPatches, ditSizes } from '../../src/models/dit.ts';
 import { initializeParameters, parameterCount } from '../../src/models/parameters.ts';
+import { executeGraph } from '../engine/execute-graph.ts';
 import { gradientGraph, predictionGraph, randomInputs, randomParameters } from './model-graphs.ts';
-import { runGraph } from './run-graph.ts';
 
 const runtime = await openNativeRuntime({ threads: 2 });
 afterAll(() => runtime.release());
@@ -35,7 +35,7 @@ describe('a DiT', () => {
   test('starts with an output of zero, and every block as the identity', async () => {
     const start = initializeParameters(tiny.parameters, 1);
     const values = Object.fromEntries(Object.entries(start).map(([path, array]) => [`p.${path}`, array]));
-    const { y } = await runGraph(runtime, predictionGraph(tiny), { ...values, ...randomInputs(tiny) });
+    const { y } = await executeGraph(runtime, predictionGraph(tiny), { ...values, ...randomInputs(tiny) });
     expect((y as Float32Array).every((value) => value === 0)).toBe(true);
     expect(start['blocks.0.modulation.weight'].every((value) => value === 0)).toBe(true);
     expect(start['blocks.0.attention.query.weight'].some((value) => value !== 0)).toBe(true);
@@ -45,7 +45,7 @@ describe('a DiT', () => {
     const graph = gradientGraph(tiny);
     verifyGraph(graph);
     const values = { ...randomParameters(tiny), ...randomInputs(tiny) };
-    const { y, ...gradients } = await runGraph(runtime, graph, values);
+    const { y, ...gradients } = await executeGraph(runtime, graph, values);
     expect(y.length).toBe(3 * 3 * 4 * 6);
     for (const [name, gradient] of Object.entries(gradients)) {
       expect(
@@ -57,16 +57,16 @@ describe('a DiT', () => {
 
   test('without labels predicts what the null class gives', async () => {
     const values = { ...randomParameters(tiny), ...randomInputs(tiny), labels: Int32Array.of(4, 4, 4) };
-    const labelled = await runGraph(runtime, predictionGraph(tiny), values);
-    const unlabelled = await runGraph(runtime, predictionGraph(tiny, { labelled: false }), values);
+    const labelled = await executeGraph(runtime, predictionGraph(tiny), values);
+    const unlabelled = await executeGraph(runtime, predictionGraph(tiny, { labelled: false }), values);
     expect(unlabelled.y).toEqual(labelled.y);
   });
 
   test('predicts each sample from that sample alone', async () => {
     const values = { ...randomParameters(tiny), ...randomInputs(tiny) };
-    const { y: all } = await runGraph(runtime, predictionGraph(tiny), values);
+    const { y: all } = await executeGraph(runtime, predictionGraph(tiny), values);
     const size = 3 * 4 * 6;
-    const { y: second } = await runGraph(runtime, predictionGraph(tiny, { batch: 1 }), {
+    const { y: second } = await executeGraph(runtime, predictionGraph(tiny, { batch: 1 }), {
       ...values,
       x: (values.x as Float32Array).slice(size, 2 * size),
       time: (values.time as Float32Array).slice(1, 2),

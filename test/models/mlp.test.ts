@@ -4,8 +4,8 @@ import { openNativeRuntime } from '../../src/engine/native/native-runtime.ts';
 import { verifyGraph } from '../../src/engine/verify.ts';
 import { mlp } from '../../src/models/mlp.ts';
 import { parameterCount } from '../../src/models/parameters.ts';
+import { executeGraph } from '../engine/execute-graph.ts';
 import { gradientGraph, predictionGraph, randomInputs, randomParameters } from './model-graphs.ts';
-import { runGraph } from './run-graph.ts';
 
 const runtime = await openNativeRuntime({ threads: 2 });
 afterAll(() => runtime.release());
@@ -40,7 +40,10 @@ describe('an MLP', () => {
     const model = mlp({ shape: [3, 2], hidden: [8, 8], activation, timeFeatures: 4, classes: 5 });
     const graph = gradientGraph(model);
     verifyGraph(graph);
-    const { y, ...gradients } = await runGraph(runtime, graph, { ...randomParameters(model), ...randomInputs(model) });
+    const { y, ...gradients } = await executeGraph(runtime, graph, {
+      ...randomParameters(model),
+      ...randomInputs(model),
+    });
     expect(y.length).toBe(3 * 6);
     for (const [name, values] of Object.entries(gradients)) {
       expect(
@@ -53,8 +56,8 @@ describe('an MLP', () => {
   test('without labels predicts what the null class gives', async () => {
     const model = mlp({ shape: [2], hidden: [8], activation: 'silu', timeFeatures: 4, classes: 5 });
     const values = { ...randomParameters(model), ...randomInputs(model), labels: Int32Array.of(5, 5, 5) };
-    const labelled = await runGraph(runtime, predictionGraph(model), values);
-    const unlabelled = await runGraph(runtime, predictionGraph(model, { labelled: false }), values);
+    const labelled = await executeGraph(runtime, predictionGraph(model), values);
+    const unlabelled = await executeGraph(runtime, predictionGraph(model, { labelled: false }), values);
     expect(unlabelled.y).toEqual(labelled.y);
   });
 

@@ -6,8 +6,8 @@ import { dit } from '../../src/models/dit.ts';
 import { mlp } from '../../src/models/mlp.ts';
 import type { Model } from '../../src/models/model.ts';
 import { unet } from '../../src/models/unet.ts';
+import { executeGraph } from '../engine/execute-graph.ts';
 import { gradientGraph, randomInputs, randomParameters } from './model-graphs.ts';
-import { runGraph } from './run-graph.ts';
 
 const runtime = await openNativeRuntime({ threads: 2 });
 afterAll(() => runtime.release());
@@ -36,7 +36,7 @@ describe.each(models.map((model) => [model.name, model] as const))('%s', (_name,
     const graph = gradientGraph(model);
     const values = { ...randomParameters(model), ...randomInputs(model) };
     const wanted = interpret(graph, values);
-    const actual = await runGraph(runtime, graph, values);
+    const actual = await executeGraph(runtime, graph, values);
     for (const [name, reference] of Object.entries(wanted)) {
       const scale = reference.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0.1);
       const worst = reference.reduce((most, value, i) => Math.max(most, Math.abs(value - Number(actual[name][i]))), 0);

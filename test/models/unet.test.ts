@@ -3,8 +3,8 @@ import { openNativeRuntime } from '../../src/engine/native/native-runtime.ts';
 import { verifyGraph } from '../../src/engine/verify.ts';
 import { initializeParameters, parameterCount } from '../../src/models/parameters.ts';
 import { type UnetOptions, unet, unetPresets } from '../../src/models/unet.ts';
+import { executeGraph } from '../engine/execute-graph.ts';
 import { gradientGraph, predictionGraph, randomInputs, randomParameters } from './model-graphs.ts';
-import { runGraph } from './run-graph.ts';
 
 const runtime = await openNativeRuntime({ threads: 2 });
 afterAll(() => runtime.release());
@@ -35,7 +35,7 @@ describe('a U-Net', () => {
     const graph = gradientGraph(model);
     verifyGraph(graph);
     const values = { ...randomParameters(model), ...randomInputs(model) };
-    const { y, ...gradients } = await runGraph(runtime, graph, values);
+    const { y, ...gradients } = await executeGraph(runtime, graph, values);
     expect(y.length).toBe(3 * 4 * 8);
     for (const [name, gradient] of Object.entries(gradients)) {
       expect(
@@ -65,15 +65,15 @@ describe('a U-Net', () => {
       array,
     ]);
     const inputs = { ...Object.fromEntries(start), ...randomInputs(model) };
-    const { y } = await runGraph(runtime, predictionGraph(model), inputs);
+    const { y } = await executeGraph(runtime, predictionGraph(model), inputs);
     expect((y as Float32Array).every((value) => value === 0)).toBe(true);
   });
 
   test('without labels predicts what the null class gives', async () => {
     const model = unet(tiny);
     const values = { ...randomParameters(model), ...randomInputs(model), labels: Int32Array.of(3, 3, 3) };
-    const labelled = await runGraph(runtime, predictionGraph(model), values);
-    const unlabelled = await runGraph(runtime, predictionGraph(model, { labelled: false }), values);
+    const labelled = await executeGraph(runtime, predictionGraph(model), values);
+    const unlabelled = await executeGraph(runtime, predictionGraph(model, { labelled: false }), values);
     for (const [i, value] of unlabelled.y.entries()) expect(value).toBeCloseTo(Number(labelled.y[i]), 5);
   });
 
