@@ -17,6 +17,7 @@ import { type EmaOptions, emaDecayFromHalfLife } from '../training/ema.ts';
 import type { Optimizer } from '../training/optimizer.ts';
 import { constantSchedule, cosineSchedule, type Schedule } from '../training/schedule.ts';
 import type { RunConfig } from './config.ts';
+import { ditSizeOf } from './dit-size.ts';
 
 type ModelConfig = RunConfig['model'];
 type SolverConfig = RunConfig['sampling']['solver'];
@@ -51,7 +52,7 @@ export function buildModel(config: ModelConfig, facts: ModelFacts): Model {
     case 'unet':
       return unet({ ...config, shape: imageShape(facts.shape), classes });
     case 'dit':
-      return dit({ ...config, shape: imageShape(facts.shape), classes });
+      return dit({ ...config, ...ditSizeOf(config), shape: imageShape(facts.shape), classes });
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the sections of a config demand of each other. */
 import type { RunConfig } from './config.ts';
+import { ditSizeOf } from './dit-size.ts';
 
 /** Faults of a config whose fields are sound one by one, as sentences that name the fields. */
 export function crossFaults({ data, model, training, sampling }: RunConfig): string[] {
@@ -18,9 +19,10 @@ export function crossFaults({ data, model, training, sampling }: RunConfig): str
     );
   }
   if (model.kind === 'dit') {
+    const { width, heads } = ditSizeOf(model);
     demand(
-      model.width % model.heads === 0,
-      `Expected \`model.width\` to be a multiple of \`model.heads\` = ${model.heads}; got ${model.width}.`,
+      width % heads === 0,
+      `Expected \`model.width\` to be a multiple of \`model.heads\` = ${heads}; got ${width}.`,
     );
   }
   const { warmupImages } = training.schedule;

@@ -64,14 +64,21 @@ const unet = z.strictObject({
   timeScale,
 });
 
-// The transformer of [peebles:23]; its sizes (width, depth, heads): S 384 12 6, B 768 12 12, L 1024 24 16, XL 1152 28 16.
+// The transformer of [peebles:23].
 const dit = z.strictObject({
   kind: z.literal('dit'),
   labels,
   patch: count.default(2).describe('Height and width of a token, in latent pixels.'),
-  width: count.default(384).describe('Features of a token.'),
-  depth: count.default(12).describe('Blocks.'),
-  heads: count.default(6).describe('Attention heads of a block; they divide `width`.'),
+  size: z
+    .enum(['S', 'B', 'L', 'XL'])
+    .default('S')
+    .describe('Published size: depth, width and heads are S 12 384 6, B 12 768 12, L 24 1024 16, XL 28 1152 16.'),
+  width: count.nullable().default(null).describe('Features of a token. null: as `size` says.'),
+  depth: count.nullable().default(null).describe('Blocks. null: as `size` says.'),
+  heads: count
+    .nullable()
+    .default(null)
+    .describe('Attention heads of a block; they divide the width. null: as `size` says.'),
   mlpRatio: z.number().gt(0).default(4).describe('Hidden features of the MLP of a block, in units of `width`.'),
   timeScale,
 });
