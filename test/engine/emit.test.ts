@@ -14,6 +14,7 @@ import {
   negate,
   rematerialise,
   reshape,
+  scatterAdd,
   sigmoid,
   silu,
   topK,
@@ -40,6 +41,17 @@ describe('an emitted model, read by an independent parser', () => {
   const graph = trace(({ x, w }) => ({ y: silu(matmul(x, w, { transposeB: true, alpha: 0.5 })), top: topK(x, 2) }), {
     x: tensorType([2, 3]),
     w: tensorType([4, 3]),
+  });
+
+  test('has one node for what lowerings of different calls have in common', () => {
+    // Both scatters need the same one-hot matrix; their sums differ.
+    const shared = trace(
+      ({ x, indices }) => ({ a: scatterAdd(x, indices, { size: 3 }), b: scatterAdd(negate(x), indices, { size: 3 }) }),
+      { x: tensorType([4, 2]), indices: tensorType([4], 'int32') },
+    );
+    const names = operators(parsed(shared).graph);
+    expect(names.filter((name) => name === 'Equal')).toHaveLength(1);
+    expect(names.filter((name) => name === 'MatMul')).toHaveLength(2);
   });
 
   test('has opset 21, the name given, and typed inputs and outputs', () => {

@@ -124,6 +124,18 @@ describe('steps', () => {
     await Promise.all([first, written, second]);
   });
 
+  test('are taken back one by one, with the groups that they replaced', async () => {
+    stepper = await createStepper(runtime, options);
+    await stepper.writeState({ weight: pair(1, 2), sum: pair(3, 4) });
+    await stepper.run('update', { inputs: { gain: pair(1, 1) } });
+    expect(await numbers()).toEqual({ weight: [4, 6], sum: [0, 0] });
+    await stepper.revert('update');
+    expect(await numbers()).toEqual({ weight: [1, 2], sum: [3, 4] });
+    await stepper.run('accumulate', { inputs: { x: pair(1, 1) } });
+    await stepper.revert('accumulate');
+    expect(await numbers()).toEqual({ weight: [1, 2], sum: [3, 4] });
+  });
+
   test('let the next inputs be filled during the current run', async () => {
     stepper = await createStepper(runtime, options);
     const seen = new Set<unknown>();

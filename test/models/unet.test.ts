@@ -27,6 +27,8 @@ const variants: [string, Partial<UnetOptions>][] = [
   ['convolutions between levels and all skips', { resample: 'convolution', skips: 'all', blocks: 2 }],
   ['transposed convolutions', { resample: 'transposed' }],
   ['neither middle nor attention', { middle: false, attention: [] }],
+  ['sums for skips', { skips: 'sum' }],
+  ['squares of two pixels', { patch: 2 }],
 ];
 
 describe('a U-Net', () => {
@@ -81,6 +83,7 @@ describe('a U-Net', () => {
     expect(() => unet({ ...tiny, shape: [1, 4, 7] })).toThrow(
       /multiples of 2 for 2 levels of patch 1; got \[1, 4, 7\]/,
     );
+    expect(() => unet({ ...tiny, shape: [1, 4, 6], patch: 2 })).toThrow(/multiples of 4 for 2 levels of patch 2/);
     expect(() => unet({ ...tiny, attention: [2] })).toThrow(/`attention` to name levels in \[0, 1\]/);
     expect(() => unet({ ...tiny, headChannels: 3 })).toThrow(/multiples of 3; got 1 with channels \[4, 8\]/);
     expect(() => unet({ ...tiny, groups: 3 })).toThrow(/`groups` to divide 4 channels; got 3/);
