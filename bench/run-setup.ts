@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Runtime } from '../src/engine/runtime.ts';
 import type { RunConfig } from '../src/experiments/config.ts';
+import { openCoupling } from '../src/experiments/coupling-setup.ts';
 import { openRunData } from '../src/experiments/run-data.ts';
 import { modelFor, trainerOptions } from '../src/experiments/trainer-setup.ts';
 import { parameterCount } from '../src/models/parameters.ts';
 import { runTraining, type StepEvent } from '../src/training/loop.ts';
-import { createTrainer, prepareStep } from '../src/training/trainer.ts';
+import { openSteps } from '../src/training/preparation.ts';
+import { createTrainer } from '../src/training/trainer.ts';
 
 /**
  * Trains for the config's number of images without validation; checkpoints at the start and the end only.
@@ -21,9 +23,10 @@ export async function trainLoop(
 ): Promise<number> {
   const data = await openRunData(config);
   const model = modelFor(config, data);
-  const options = trainerOptions(runtime, config, model);
+  const pairing = openCoupling(config, data);
+  const options = trainerOptions(runtime, config, { model, ...pairing });
   const trainer = await createTrainer(options);
-  const source = data.open(0);
+  const steps = openSteps(data.open, { imagesSeen: 0, images: config.training.images }, options);
   const folder = mkdtempSync(join(tmpdir(), 'flowloom-bench-'));
   try {
     await runTraining(trainer, {
@@ -31,14 +34,15 @@ export async function trainLoop(
       validation: null,
       checkpoints: { folder, everyImages: Number.POSITIVE_INFINITY, keep: 1 },
       logEveryImages: config.training.log.everyImages,
-      prepare: (imagesSeen) => prepareStep(source, imagesSeen, options),
+      prepare: steps.step,
       onEvent: (event) => {
         if (event.kind === 'step') onStep(event);
       },
     });
     return parameterCount(model.parameters);
   } finally {
-    await source.close();
+    await steps.close();
+    await pairing.close();
     trainer.release();
     rmSync(folder, { recursive: true, force: true });
   }

@@ -44,10 +44,10 @@ export function createProgress(terminal: Terminal): Progress {
   };
 }
 
-/** Shows an event: steps and samples come and go, the rest stays. */
+/** Shows an event: steps, samples and parts of preliminary work come and go, the rest stays. */
 export function showEvent(progress: Progress, event: RunEvent): void {
   const text = describeEvent(event);
-  if (event.kind === 'step' || event.kind === 'sample') progress.show(text);
+  if (event.kind === 'step' || event.kind === 'sample' || event.kind === 'preliminary') progress.show(text);
   else progress.print(text);
 }
 
@@ -60,6 +60,7 @@ export function describeEvent(event: RunEvent): string {
       return [
         `${integers.format(event.imagesSeen)} of ${integers.format(event.images)} images`,
         `loss ${event.loss.toFixed(4)}`,
+        ...(event.pairing === undefined ? [] : [`${event.pairing.reassigned} of ${event.pairing.rows} reassigned`]),
         `${integers.format(event.imagesPerSecond)} images/s`,
         `${formatDuration(event.secondsLeft)} left`,
       ].join('  ');
@@ -67,6 +68,17 @@ export function describeEvent(event: RunEvent): string {
       return `${integers.format(event.imagesSeen)} images: held-out loss ${event.loss.toFixed(4)} ± ${event.standardError.toFixed(4)}`;
     case 'checkpoint':
       return `${integers.format(event.imagesSeen)} images: checkpoint ${event.path}`;
+    case 'preliminary':
+      return [
+        `coupling: ${integers.format(event.done)} of ${integers.format(event.total)}`,
+        ...(event.pairing === undefined ? [] : [`cost ${event.pairing.cost.toFixed(2)}`]),
+        `${formatDuration(event.secondsLeft)} left`,
+      ].join('  ');
+    case 'coupling': {
+      const { imagesSeen, cost, standardError, pairs } = event;
+      const error = standardError === 0 ? '' : ` ± ${standardError.toFixed(2)}`;
+      return `${integers.format(imagesSeen)} images: transport cost ${cost.toFixed(2)}${error} of ${integers.format(pairs)} pairs`;
+    }
     case 'sample': {
       const left = event.secondsLeft === null ? '' : `  ${formatDuration(event.secondsLeft)} left`;
       return `${integers.format(event.done)} of ${integers.format(event.count)} samples${left}`;

@@ -1,6 +1,10 @@
 /** The composition root: the only place where a `kind` in a config becomes an object. */
 import type { Coupling } from '../coupling/coupling.ts';
 import { independentCoupling } from '../coupling/independent.ts';
+import { loomCoupling } from '../coupling/loom.ts';
+import { minibatchOtCoupling } from '../coupling/minibatch-ot.ts';
+import type { PairingTools } from '../coupling/optimal-pairing.ts';
+import type { CouplingData } from '../coupling/whole-cost.ts';
 import { ConfigError } from '../errors.ts';
 import { dit } from '../models/dit.ts';
 import { mlp } from '../models/mlp.ts';
@@ -56,10 +60,30 @@ export function buildModel(config: ModelConfig, facts: ModelFacts): Model {
   }
 }
 
-export function buildCoupling(config: RunConfig['coupling']): Coupling {
-  switch (config.kind) {
+/** What a coupling is made of besides its config. */
+export interface CouplingParts {
+  readonly data: CouplingData;
+  readonly tools: PairingTools;
+}
+
+/** Images that the coupling of a config pairs at once. */
+export function pairedImages({ coupling, training }: RunConfig): number {
+  const largeBatch = 'largeBatch' in coupling ? coupling.largeBatch : null;
+  return largeBatch ?? training.batchSize * training.accumulate;
+}
+
+export function buildCoupling(config: RunConfig, { data, tools }: CouplingParts): Coupling {
+  const { coupling, seed } = config;
+  switch (coupling.kind) {
     case 'independent':
       return independentCoupling();
+    case 'minibatch-ot':
+      return minibatchOtCoupling(coupling, tools);
+    case 'loom': {
+      const batch = pairedImages(config);
+      const trainAfter = Math.ceil((coupling.trainAfter ?? 0) / batch) * batch;
+      return loomCoupling({ options: { ...coupling, trainAfter }, data, tools, seed });
+    }
   }
 }
 

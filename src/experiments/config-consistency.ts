@@ -3,7 +3,7 @@ import type { RunConfig } from './config.ts';
 import { ditSizeOf } from './dit-size.ts';
 
 /** Faults of a config whose fields are sound one by one, as sentences that name the fields. */
-export function crossFaults({ data, model, training, sampling }: RunConfig): string[] {
+export function crossFaults({ data, model, coupling, training, sampling }: RunConfig): string[] {
   const faults: string[] = [];
   const demand = (met: boolean, sentence: string) => {
     if (!met) faults.push(sentence);
@@ -23,6 +23,18 @@ export function crossFaults({ data, model, training, sampling }: RunConfig): str
     demand(
       width % heads === 0,
       `Expected \`model.width\` to be a multiple of \`model.heads\` = ${heads}; got ${width}.`,
+    );
+  }
+  const stepImages = training.batchSize * training.accumulate;
+  const largeBatch = 'largeBatch' in coupling ? coupling.largeBatch : null;
+  demand(
+    largeBatch === null || largeBatch % stepImages === 0,
+    `Expected \`coupling.largeBatch\` to be a multiple of the ${stepImages} images of a step; got ${largeBatch}.`,
+  );
+  if (coupling.kind === 'loom') {
+    demand(
+      coupling.trainAfter === null || (coupling.keep && coupling.reassign),
+      '`coupling.trainAfter` waits for noises that are exchanged and kept: expected `coupling.keep` and `coupling.reassign` to be true; got false.',
     );
   }
   const { warmupImages } = training.schedule;

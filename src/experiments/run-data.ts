@@ -1,10 +1,13 @@
 /** The data of a run as training sees it: latents in batches, held-out latents, and what they say about the model. */
 
+import type { CouplingData } from '../coupling/whole-cost.ts';
+import { assembleBatch } from '../data/batch.ts';
 import type { ImageDataset } from '../data/image-dataset.ts';
 import { readImages } from '../data/image-dataset.ts';
 import { openLoader, openVectorLoader } from '../data/loader.ts';
 import { openDataset, openVectors } from '../data/open-dataset.ts';
 import type { VectorDataset } from '../data/vector-dataset.ts';
+import { elementCount } from '../engine/shape.ts';
 import { identityLatent } from '../latent/identity.ts';
 import type { Latent } from '../latent/latent.ts';
 import { imageBatches, type LatentBatches, vectorBatches } from '../training/batches.ts';
@@ -27,6 +30,8 @@ export interface RunData {
   open(imagesSeen: number): LatentBatches;
   /** The first `count` held-out samples in an order fixed by the data; `null` if none are held out. */
   heldOut(count: number): Promise<HeldOutData | null>;
+  /** The training data in any order, for couplings. */
+  readonly rows: CouplingData;
   /** Mean of the training latents, float64 [...shape], over at most 10,000 of them. */
   mean(): Promise<Float64Array>;
 }
@@ -90,6 +95,14 @@ async function openImages(data: ImageData, { seed, training, latent: _latent }: 
       const rows = spread(test.count, count);
       return { target: await encoded(test, rows), labels: Int32Array.from(rows, (row) => test.labels[row]) };
     },
+    rows: {
+      count: train.count,
+      elements: elementCount(latent.shape),
+      labels: train.labels,
+      mirrored: data.flip,
+      read: async (indices, flipped) =>
+        latent.encode((await assembleBatch(train.source, { indices, flipped })).pixels),
+    },
     mean: async () => meanOf(await encoded(train, spread(train.count, MEAN_SAMPLES)), width),
   };
 }
@@ -118,6 +131,13 @@ async function openPoints({ kind: _kind, ...data }: VectorData, { seed, training
       const test = await openVectors({ ...data, split: 'test', count });
       const rows = spread(test.count, count);
       return { target: rowsOf(test, rows), labels: Int32Array.from(rows, (row) => test.labels[row]) };
+    },
+    rows: {
+      count: train.count,
+      elements: features,
+      labels: train.labels,
+      mirrored: false,
+      read: async (rows) => rowsOf(train, rows),
     },
     mean: async () => meanOf(rowsOf(train, spread(train.count, MEAN_SAMPLES)), features),
   };

@@ -129,8 +129,17 @@ export function readLog({ log }: RunDirectory): TrainingEvent[] {
   return events;
 }
 
-/** Drops what the log tells of the time after a number of images, which will be told again; below 0 drops all. */
-export function truncateLog(directory: RunDirectory, imagesSeen: number): void {
-  const kept = readLog(directory).filter((event) => event.imagesSeen <= imagesSeen);
+function keepInLog(directory: RunDirectory, keeps: (event: TrainingEvent) => boolean): void {
+  const kept = readLog(directory).filter(keeps);
   writeWhole(directory.log, kept.map((event) => `${JSON.stringify(event)}\n`).join(''));
+}
+
+/** Drops what the log tells of the time after a number of images, which will be told again. */
+export function truncateLog(directory: RunDirectory, imagesSeen: number): void {
+  keepInLog(directory, (event) => event.imagesSeen <= imagesSeen);
+}
+
+/** Drops all of the log but what was done before the first step, up to where it stands. */
+export function truncateToPreliminary(directory: RunDirectory, done: number): void {
+  keepInLog(directory, (event) => event.kind === 'preliminary' && event.done <= done);
 }

@@ -1,8 +1,15 @@
 /** What training and sampling are asked, what they tell while they run, and what they answer: plain records between cli/ and run.ts. */
-import type { CheckpointEvent, StepEvent, TrainingEvent, ValidationEvent } from '../training/loop.ts';
+import type {
+  CheckpointEvent,
+  CouplingEvent,
+  PreliminaryEvent,
+  StepEvent,
+  TrainingEvent,
+  ValidationEvent,
+} from '../training/loop.ts';
 import type { RunConfig } from './config.ts';
 
-export type { CheckpointEvent, StepEvent, ValidationEvent };
+export type { CheckpointEvent, CouplingEvent, PreliminaryEvent, StepEvent, ValidationEvent };
 
 /** A training to be done in a run's folder. */
 export interface TrainRequest {

@@ -1,14 +1,17 @@
 /** Trains the run of a config in its folder. */
 import { mkdirSync } from 'node:fs';
 import { openNativeRuntime } from '../engine/native/native-runtime.ts';
+import type { Runtime } from '../engine/runtime.ts';
 import { CheckpointError, ConfigError, DataError } from '../errors.ts';
 import { parameterCount } from '../models/parameters.ts';
 import { latestCheckpoint } from '../training/checkpoint.ts';
 import { type LoopOptions, type LoopOutcome, runTraining, type ValidationEvent } from '../training/loop.ts';
 import { lockRun } from '../training/run-lock.ts';
-import { createTrainer, prepareStep, type Trainer, type TrainerOptions } from '../training/trainer.ts';
+import { openSteps, preliminarySteps } from '../training/preparation.ts';
+import { createTrainer, type Trainer, type TrainerOptions } from '../training/trainer.ts';
 import { constantPredictorLoss, type ValidationSet } from '../training/validation.ts';
 import type { RunConfig } from './config.ts';
+import { openCoupling } from './coupling-setup.ts';
 import { openRunData, type RunData } from './run-data.ts';
 import {
   appendLog,
@@ -17,6 +20,7 @@ import {
   readLog,
   readRunConfig,
   truncateLog,
+  truncateToPreliminary,
   writeEnvironment,
   writeOutcome,
   writeRunConfig,
@@ -86,24 +90,41 @@ export async function train(request: TrainRequest): Promise<TrainOutcome> {
   const runtime = await openNativeRuntime(config.runtime);
   try {
     const data = await openRunData(config);
-    const options = trainerOptions(runtime, config, modelFor(config, data));
-    const set = await heldOutSet(config, data, options);
-    const trainer = await createTrainer(options);
-    const giveBack = holdDirectory(request);
+    const model = modelFor(config, data);
+    const pairing = openCoupling(config, data);
     try {
-      const directory = writeRunConfig(request.directory, config);
-      writeEnvironment(directory, runtime);
-      return await trainIn({ request, directory, data, options, set }, trainer);
+      const options = trainerOptions(runtime, config, { model, ...pairing });
+      const set = await heldOutSet(config, data, options);
+      const trainer = await createTrainer(options);
+      return await trainHolding(request, { runtime, data, options, set }, trainer);
     } finally {
-      giveBack();
+      await pairing.close();
     }
   } finally {
     runtime.release();
   }
 }
 
+type UnheldRun = Omit<PreparedRun, 'request' | 'directory'> & { readonly runtime: Runtime };
+
+/** Trains in the request's folder, which is this process's meanwhile. */
+async function trainHolding(
+  request: TrainRequest,
+  { runtime, ...parts }: UnheldRun,
+  trainer: Trainer,
+): Promise<TrainOutcome> {
+  const giveBack = holdDirectory(request);
+  try {
+    const directory = writeRunConfig(request.directory, request.config);
+    writeEnvironment(directory, runtime);
+    return await trainIn({ request, directory, ...parts }, trainer);
+  } finally {
+    giveBack();
+  }
+}
+
 async function trainIn(run: PreparedRun, trainer: Trainer): Promise<TrainOutcome> {
-  await restore(trainer, run.directory);
+  await restore(trainer, run);
   const ended = await loop(trainer, run);
   const outcome = await outcomeOf(ended, run);
   writeOutcome(run.directory, outcome);
@@ -111,12 +132,12 @@ async function trainIn(run: PreparedRun, trainer: Trainer): Promise<TrainOutcome
 }
 
 /** Continues from the newest checkpoint, if there is one, and makes the log end where it stands. */
-async function restore(trainer: Trainer, directory: RunDirectory): Promise<void> {
+async function restore(trainer: Trainer, { directory, options }: PreparedRun): Promise<void> {
   const checkpoint = await latestCheckpoint(directory.checkpoints);
   if (checkpoint !== null) await trainer.restore(checkpoint);
   const { imagesSeen } = trainer;
-  // The loop tells the start of a run again.
-  if (checkpoint === null || imagesSeen === 0) return truncateLog(directory, -1);
+  // The loop tells the start of a run again, but for what the coupling has done already.
+  if (checkpoint === null || imagesSeen === 0) return truncateToPreliminary(directory, options.preparation.coupling.preliminary?.done ?? 0);
   truncateLog(directory, imagesSeen);
   const told = readLog(directory).some((event) => event.kind === 'checkpoint' && event.imagesSeen === imagesSeen);
   // Its writer may have been killed before it could tell of it.
@@ -129,19 +150,20 @@ interface EndedLoop extends LoopOutcome {
 }
 
 async function loop(trainer: Trainer, run: PreparedRun): Promise<EndedLoop> {
-  const source = run.data.open(trainer.imagesSeen);
+  const { images } = run.request.config.training;
+  const steps = openSteps(run.data.open, { imagesSeen: trainer.imagesSeen, images }, run.options);
   try {
-    const prepare = (imagesSeen: number) => prepareStep(source, imagesSeen, run.options);
-    const ended = await runTraining(trainer, { ...loopOptions(run), prepare });
-    return { ...ended, skipped: source.skipped };
+    const ended = await runTraining(trainer, { ...loopOptions(run), prepare: steps.step });
+    return { ...ended, skipped: steps.skipped };
   } finally {
-    await source.close();
+    await steps.close();
   }
 }
 
-function loopOptions({ request, directory, set }: PreparedRun): Omit<LoopOptions, 'prepare'> {
+function loopOptions({ request, directory, data, options, set }: PreparedRun): Omit<LoopOptions, 'prepare'> {
   const { validation, checkpoint, log, images } = request.config.training;
   const never = Number.POSITIVE_INFINITY;
+  const { wholeCost } = options.preparation.coupling;
   return {
     images,
     validation: set === null ? null : { set, everyImages: validation.everyImages ?? never },
@@ -151,6 +173,8 @@ function loopOptions({ request, directory, set }: PreparedRun): Omit<LoopOptions
       keep: checkpoint.keep ?? never,
     },
     logEveryImages: log.everyImages,
+    preliminary: () => preliminarySteps(data.open, options),
+    ...(wholeCost === undefined ? {} : { wholeCost }),
     signal: request.signal,
     onEvent(event) {
       appendLog(directory, event);

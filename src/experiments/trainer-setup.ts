@@ -6,7 +6,6 @@ import { initializeParameters, parameterTypes } from '../models/parameters.ts';
 import type { TrainerOptions } from '../training/trainer.ts';
 import { type ValidationSet, validationSet } from '../training/validation.ts';
 import {
-  buildCoupling,
   buildEma,
   buildModel,
   buildOptimizer,
@@ -15,6 +14,7 @@ import {
   buildTimeSampling,
 } from './build.ts';
 import type { RunConfig } from './config.ts';
+import type { CouplingSetup } from './coupling-setup.ts';
 import type { RunData } from './run-data.ts';
 
 /** The network for a config and its data. @throws ConfigError if they do not fit together. */
@@ -30,8 +30,15 @@ export function modelFor({ model, sampling }: RunConfig, { shape, classes }: Run
   });
 }
 
+/** What depends on the data. */
+export type TrainingParts = Pick<CouplingSetup, 'coupling' | 'pairingSteps'> & { readonly model: Model };
+
 /** Everything that a trainer is made of. */
-export function trainerOptions(runtime: Runtime, config: RunConfig, model: Model): TrainerOptions {
+export function trainerOptions(
+  runtime: Runtime,
+  config: RunConfig,
+  { model, coupling, pairingSteps }: TrainingParts,
+): TrainerOptions {
   const path = buildPath(config.path);
   const { training, seed } = config;
   return {
@@ -47,7 +54,8 @@ export function trainerOptions(runtime: Runtime, config: RunConfig, model: Model
       accumulate: training.accumulate,
     },
     preparation: {
-      coupling: buildCoupling(config.coupling),
+      coupling,
+      pairingSteps,
       time: buildTimeSampling(config.time),
       classes: model.classes,
       labelDropout: training.labelDropout,

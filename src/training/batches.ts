@@ -1,5 +1,5 @@
 /** Training data on the way to a step: loader -> latents -> coupling -> times, labels and noise as the step's inputs. */
-import type { Coupling } from '../coupling/coupling.ts';
+import type { Coupling, Pairing, PairingReport } from '../coupling/coupling.ts';
 import type { Batch, VectorBatch } from '../data/batch.ts';
 import type { Loader } from '../data/loader.ts';
 import type { HostArrays } from '../engine/stepper.ts';
@@ -53,6 +53,8 @@ export function vectorBatches(loader: Loader<VectorBatch>): LatentBatches {
 
 export interface PreparationParts {
   readonly coupling: Coupling;
+  /** Steps whose batches are paired at once; default 1. */
+  readonly pairingSteps?: number;
   readonly time: TimeSampling;
   /** Number of classes; `null` for a model without labels. */
   readonly classes: number | null;
@@ -63,38 +65,37 @@ export interface PreparationParts {
   readonly seed: number;
 }
 
-/** Inputs of one step, and how to make the pairing's change to the coupling's state permanent. */
+/** Inputs of one batch, and how to make the pairing's change to the coupling's state permanent. */
 export interface PreparedBatch {
   readonly inputs: HostArrays;
   readonly commit: () => void;
+  /** What the coupling did with the batches that it paired at once, this one among them; `null` or absent: nothing. */
+  readonly report?: PairingReport | null;
 }
 
 /**
- * Inputs of the step that starts at `imagesSeen`: all randomness is a function of the seed and that number.
+ * Inputs of the batch that starts at `imagesSeen`: all randomness is a function of the seed and that number.
  * Labels are dropped for classifier-free guidance as in [ho:22], algorithm 1.
  */
-export async function prepareBatch(
-  batch: LatentBatch,
+export function batchInputs(
+  { source, target, labels }: Pick<Pairing, 'source' | 'target' | 'labels'>,
   imagesSeen: number,
-  parts: PreparationParts,
-): Promise<PreparedBatch> {
-  const { coupling, time, classes, labelDropout, jitter, seed } = parts;
-  const pairing = await coupling.pair(batch, { seed, imagesSeen });
+  { time, classes, labelDropout, jitter, seed }: PreparationParts,
+): HostArrays {
   const times = stream(seed, 'training-time', imagesSeen);
   const dropping = stream(seed, 'label-dropout', imagesSeen);
   const inputs: Record<string, Float32Array | Int32Array> = {
-    source: pairing.source,
-    target: batch.target,
-    time: Float32Array.from(batch.labels, () => time(times)),
+    source,
+    target,
+    time: Float32Array.from(labels, () => time(times)),
   };
-  if (classes !== null)
-    inputs.labels = batch.labels.map((label) => (dropping.uniform() < labelDropout ? classes : label));
+  if (classes !== null) inputs.labels = labels.map((label) => (dropping.uniform() < labelDropout ? classes : label));
   if (jitter) {
     const words = stream(seed, 'path-jitter', imagesSeen);
     inputs.jitter = normalsFromSeeds(
-      Uint32Array.from(batch.labels, () => words.uint32()),
-      batch.target.length / batch.labels.length,
+      Uint32Array.from(labels, () => words.uint32()),
+      target.length / labels.length,
     );
   }
-  return { inputs, commit: pairing.commit ?? (() => {}) };
+  return inputs;
 }

@@ -1,5 +1,7 @@
 /** Runs a trainer to its end: steps with the next batch prepared meanwhile, validation, checkpoints, an orderly stop. */
+import type { PairingReport, WholeCost } from '../coupling/coupling.ts';
 import type { PreparedBatch } from './batches.ts';
+import type { PreliminaryProgress } from './preparation.ts';
 import type { StepResult, Trainer } from './trainer.ts';
 import { type ValidationResult, type ValidationSet, validationLoss } from './validation.ts';
 
@@ -12,6 +14,25 @@ export interface StepEvent extends StepResult {
   readonly secondsLeft: number;
   /** Share of the time since the last step event, or since validation or a checkpoint, in which the engine waited for data. */
   readonly hostShare: number;
+  /** What the coupling did for this step; absent where it assigns nothing. */
+  readonly pairing?: PairingReport;
+}
+
+/** Work on the coupling before the first step. */
+export interface PreliminaryEvent {
+  readonly kind: 'preliminary';
+  readonly imagesSeen: 0;
+  /** Images paired, or noises seen. */
+  readonly done: number;
+  readonly total: number;
+  readonly secondsLeft: number;
+  readonly pairing?: PairingReport;
+}
+
+/** Transport cost of everything that the coupling keeps, measured with a checkpoint. */
+export interface CouplingEvent extends WholeCost {
+  readonly kind: 'coupling';
+  readonly imagesSeen: number;
 }
 
 export interface ValidationEvent extends ValidationResult {
@@ -25,7 +46,7 @@ export interface CheckpointEvent {
   readonly path: string;
 }
 
-export type TrainingEvent = StepEvent | ValidationEvent | CheckpointEvent;
+export type TrainingEvent = StepEvent | ValidationEvent | CheckpointEvent | PreliminaryEvent | CouplingEvent;
 
 export interface LoopOptions {
   /** Length of the run in images. */
@@ -36,6 +57,10 @@ export interface LoopOptions {
   readonly logEveryImages: number;
   /** Prepares the batches of the step that starts at a number of images seen. */
   readonly prepare: (imagesSeen: number) => Promise<PreparedBatch[]>;
+  /** Work before the first step, a value a part of it; absent for none. */
+  readonly preliminary?: () => AsyncIterable<PreliminaryProgress>;
+  /** Measures what the coupling keeps; absent where it keeps nothing. */
+  readonly wholeCost?: () => Promise<WholeCost>;
   readonly signal?: AbortSignal;
   readonly onEvent: (event: TrainingEvent) => void;
 }
@@ -86,8 +111,11 @@ class Pace {
 }
 
 /** What happens beside the steps, each told as an event. */
-function sideTasks(trainer: Trainer, { validation, checkpoints, onEvent }: LoopOptions) {
+function sideTasks(trainer: Trainer, { validation, checkpoints, wholeCost, onEvent }: LoopOptions) {
   return {
+    async measureCoupling(): Promise<void> {
+      if (wholeCost !== undefined) onEvent({ kind: 'coupling', imagesSeen: trainer.imagesSeen, ...(await wholeCost()) });
+    },
     async validate(): Promise<void> {
       if (validation === null) return;
       const result = await validationLoss(validation.set, (inputs) => trainer.evaluate(inputs));
@@ -98,6 +126,36 @@ function sideTasks(trainer: Trainer, { validation, checkpoints, onEvent }: LoopO
       onEvent({ kind: 'checkpoint', imagesSeen: trainer.imagesSeen, path });
     },
   };
+}
+
+/** Time between two checkpoints of the preliminary work: what a kill can cost. */
+const preliminarySaveMs = 60_000;
+
+/** Does the work before the first step, with checkpoints. @returns whether it is done; otherwise the signal ended it. */
+async function runPreliminary(
+  { preliminary, logEveryImages, signal, onEvent }: LoopOptions,
+  save: () => Promise<void>,
+): Promise<boolean> {
+  if (preliminary === undefined) return true;
+  const begun = performance.now();
+  let first: number | null = null;
+  let before = 0;
+  let savedAt = begun;
+  for await (const { done, total, report } of preliminary()) {
+    const now = performance.now();
+    if (first !== null && (passed(logEveryImages, before, done) || done >= total)) {
+      const secondsLeft = (((now - begun) / 1000) * (total - done)) / (done - first);
+      const pairing = report === null ? {} : { pairing: report };
+      onEvent({ kind: 'preliminary', imagesSeen: 0, done, total, secondsLeft, ...pairing });
+    }
+    first ??= done;
+    before = done;
+    if (signal?.aborted === true && done < total) return false;
+    if (now - savedAt < preliminarySaveMs) continue;
+    await save();
+    savedAt = performance.now();
+  }
+  return true;
 }
 
 /** The batches of the step that comes next, prepared while the one before it runs. */
@@ -124,12 +182,20 @@ function preparedAhead({ images, prepare }: LoopOptions) {
 export async function runTraining(trainer: Trainer, options: LoopOptions): Promise<LoopOutcome> {
   const { images, validation, checkpoints, logEveryImages, onEvent, signal } = options;
   const started = performance.now();
-  const { validate, save } = sideTasks(trainer, options);
+  const { validate, measureCoupling, save } = sideTasks(trainer, options);
   const ahead = preparedAhead(options);
   const pace = new Pace();
+  const outcome = (interrupted: boolean) => ({
+    imagesSeen: trainer.imagesSeen,
+    interrupted,
+    seconds: (performance.now() - started) / 1000,
+  });
   if (trainer.imagesSeen === 0) {
-    await validate();
+    const ready = await runPreliminary(options, save);
+    if (ready) await validate();
+    if (ready) await measureCoupling();
     await save();
+    if (!ready) return outcome(true);
   }
   let saved = trainer.imagesSeen;
   ahead.start(saved);
@@ -144,16 +210,20 @@ export async function runTraining(trainer: Trainer, options: LoopOptions): Promi
     const last = imagesSeen >= images;
     const due = (every: number) => last || passed(every, before, imagesSeen);
     pace.add(trainer.imagesPerStep, waitedMs);
-    if (due(logEveryImages)) onEvent({ kind: 'step', ...result, images, ...pace.read(images - imagesSeen) });
+    if (due(logEveryImages)) {
+      const [{ report = null }] = batches;
+      const pairing = report === null ? {} : { pairing: report };
+      onEvent({ kind: 'step', ...result, images, ...pace.read(images - imagesSeen), ...pairing });
+    }
     const validates = validation !== null && due(validation.everyImages);
     if (validates) await validate();
     if (due(checkpoints.everyImages)) {
+      await measureCoupling();
       await save();
       saved = imagesSeen;
     }
     if (validates || saved === imagesSeen) pace.restart();
   }
   if (saved < trainer.imagesSeen) await save();
-  const interrupted = trainer.imagesSeen < images;
-  return { imagesSeen: trainer.imagesSeen, interrupted, seconds: (performance.now() - started) / 1000 };
+  return outcome(trainer.imagesSeen < images);
 }

@@ -4,7 +4,7 @@ import type { Graph } from '../engine/graph.ts';
 import { emitModel } from '../engine/onnx/emit.ts';
 import type { Runtime, SessionOptions } from '../engine/runtime.ts';
 import { createStepper, type HostArrays, type Stepper } from '../engine/stepper.ts';
-import { type LatentBatches, type PreparationParts, type PreparedBatch, prepareBatch } from './batches.ts';
+import type { PreparationParts, PreparedBatch } from './batches.ts';
 import { type Checkpoint, writeCheckpoint } from './checkpoint.ts';
 import { type EmaOptions, emaWeight } from './ema.ts';
 import { nonFiniteError } from './non-finite.ts';
@@ -177,17 +177,4 @@ async function runUpdate(
   }
   const { gradientNorm } = await stepper.run('update', { inputs: scalars });
   return { loss: total / batches.length, gradientNorm: Number(gradientNorm[0]) };
-}
-
-/** Prepares the batches of one step, one after another. */
-export async function prepareStep(
-  source: LatentBatches,
-  imagesSeen: number,
-  { parts, preparation }: Pick<TrainerOptions, 'parts' | 'preparation'>,
-): Promise<PreparedBatch[]> {
-  const prepared: PreparedBatch[] = [];
-  for (let part = 0; part < parts.accumulate; part++) {
-    prepared.push(await prepareBatch(await source.next(), imagesSeen + part * parts.batch, preparation));
-  }
-  return prepared;
 }

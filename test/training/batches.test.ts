@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { independentCoupling } from '../../src/coupling/independent.ts';
 import { stream } from '../../src/numerics/stream.ts';
 import { logitNormalTime } from '../../src/path/time-sampling.ts';
-import { type LatentBatch, type PreparationParts, prepareBatch } from '../../src/training/batches.ts';
+import { batchInputs, type LatentBatch, type PreparationParts } from '../../src/training/batches.ts';
 
 const parts: PreparationParts = {
   coupling: independentCoupling(),
@@ -23,22 +23,28 @@ function batchOf(rows: number): LatentBatch {
   };
 }
 
+/** Inputs of a batch after its pairing. */
+async function inputsOf(batch: LatentBatch, imagesSeen: number, { coupling, ...rest }: PreparationParts) {
+  const pairing = await coupling.pair(batch, { seed: rest.seed, imagesSeen });
+  return batchInputs(pairing, imagesSeen, { coupling, ...rest });
+}
+
 describe('a prepared batch', () => {
   it('is a function of the seed and the images seen before it', async () => {
     const batch = batchOf(16);
     const all = { ...parts, jitter: true, labelDropout: 0.5 };
-    const { inputs } = await prepareBatch(batch, 320, all);
-    expect((await prepareBatch(batch, 320, all)).inputs).toEqual(inputs);
-    const later = await prepareBatch(batch, 336, all);
-    const reseeded = await prepareBatch(batch, 320, { ...all, seed: 2 });
+    const inputs = await inputsOf(batch, 320, all);
+    expect(await inputsOf(batch, 320, all)).toEqual(inputs);
+    const later = await inputsOf(batch, 336, all);
+    const reseeded = await inputsOf(batch, 320, { ...all, seed: 2 });
     for (const name of ['source', 'time', 'labels', 'jitter']) {
-      expect(later.inputs[name]).not.toEqual(inputs[name]);
-      expect(reseeded.inputs[name]).not.toEqual(inputs[name]);
+      expect(later[name]).not.toEqual(inputs[name]);
+      expect(reseeded[name]).not.toEqual(inputs[name]);
     }
   });
 
   it('has independent noise, jitter and times', async () => {
-    const { inputs } = await prepareBatch(batchOf(16), 0, { ...parts, jitter: true });
+    const inputs = await inputsOf(batchOf(16), 0, { ...parts, jitter: true });
     expect(inputs.jitter).not.toEqual(inputs.source);
     expect(new Set(inputs.time as Float32Array).size).toBe(16);
     expect(inputs.target).toEqual(batchOf(16).target);
@@ -48,7 +54,7 @@ describe('a prepared batch', () => {
     const rows = 20_000;
     const batch = batchOf(rows);
     for (const labelDropout of [0, 0.1, 0.5, 1]) {
-      const { inputs } = await prepareBatch(batch, 0, { ...parts, labelDropout });
+      const inputs = await inputsOf(batch, 0, { ...parts, labelDropout });
       const labels = inputs.labels as Int32Array;
       const dropped = labels.filter((label) => label === 10).length;
       const deviation = Math.sqrt(rows * labelDropout * (1 - labelDropout));
@@ -60,12 +66,12 @@ describe('a prepared batch', () => {
   it('leaves the labels of the batch itself as they are', async () => {
     const batch = batchOf(100);
     const before = batch.labels.slice();
-    await prepareBatch(batch, 0, { ...parts, labelDropout: 1 });
+    await inputsOf(batch, 0, { ...parts, labelDropout: 1 });
     expect(batch.labels).toEqual(before);
   });
 
   it('has neither labels nor jitter where the model and the path take none', async () => {
-    const { inputs } = await prepareBatch(batchOf(4), 0, { ...parts, classes: null });
+    const inputs = await inputsOf(batchOf(4), 0, { ...parts, classes: null });
     expect(Object.keys(inputs).sort()).toEqual(['source', 'target', 'time']);
   });
 });

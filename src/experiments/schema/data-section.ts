@@ -89,11 +89,3 @@ export const latentSection = z
   ])
   .prefault({ kind: 'identity' })
   .describe('The space in which the flow runs.');
-
-/** Section `coupling`. */
-export const couplingSection = z
-  .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('independent').describe('Fresh noise for every image, every time.') }),
-  ])
-  .prefault({ kind: 'independent' })
-  .describe('Which noise meets which datum.');

@@ -1,0 +1,128 @@
+/** The cheapest way to pair the noises of a batch with its data, checked in float64. */
+import type { DotProducts } from '../numerics/dot-products.ts';
+import type { PairingReport } from './coupling.ts';
+import { assignmentCosts, type CostKind, pairCost, type PairRows } from './transport-cost.ts';
+
+/** A square problem of assignment. */
+export interface SquareCosts {
+  /** float32 [size, size], rows first. */
+  readonly values: Float32Array;
+  readonly size: number;
+  /** Whether the identity is thought to be near the optimum. */
+  readonly nearIdentity: boolean;
+}
+
+/** Column of each row in an assignment of least total cost, int32 [size]; the identity if that is one. The values may be consumed. */
+export type AssignmentSolver = (costs: SquareCosts) => Promise<Int32Array>;
+
+/** What optimal pairings are computed with. */
+export interface PairingTools {
+  readonly products: DotProducts;
+  readonly solve: AssignmentSolver;
+}
+
+export interface OptimalPairing {
+  /** Source row of each target row, a permutation: uint32 [count]. */
+  readonly sourceOf: Uint32Array;
+  /** Cost of each target row with the source row of its own number, and with its new one: float64 [count]. */
+  readonly costBefore: Float64Array;
+  readonly cost: Float64Array;
+  /** Rows whose source changed. */
+  readonly reassigned: number;
+}
+
+export interface PairingOptions {
+  readonly kind: CostKind;
+  /** Rows of a group exchange noises with each other alone: int32 [count], any numbers; `null` for one group. */
+  readonly groups: Int32Array | null;
+  /** Whether the present pairing is thought to be nearly optimal. */
+  readonly nearIdentity: boolean;
+}
+
+/** Row numbers of each group, in ascending order. */
+function membersOf(groups: Int32Array | null, count: number): Uint32Array[] {
+  if (groups === null) return [Uint32Array.from({ length: count }, (_, row) => row)];
+  const members = new Map<number, number[]>();
+  for (const [row, group] of groups.entries()) members.set(group, [...(members.get(group) ?? []), row]);
+  return [...members.values()].map((rows) => Uint32Array.from(rows));
+}
+
+/** Rows and columns `members` of a [count, count] matrix. */
+function submatrix(values: Float32Array, count: number, members: Uint32Array): Float32Array {
+  const size = members.length;
+  if (size === count) return values;
+  const part = new Float32Array(size * size);
+  for (let row = 0, i = 0; row < size; row++) {
+    for (let column = 0; column < size; column++, i++) part[i] = values[members[row]! * count + members[column]!]!;
+  }
+  return part;
+}
+
+/**
+ * Takes over from a permutation the cycles that are cheaper than the pairs they replace, by costs in float64: what float32 costs
+ * could not tell apart stays as it was, so that the total never rises ([davtyan:25], theorem 1).
+ */
+function takeCheaperCycles(
+  permutation: Uint32Array,
+  rows: PairRows,
+  { kind, costBefore }: { readonly kind: CostKind; readonly costBefore: Float64Array },
+): Omit<OptimalPairing, 'costBefore'> {
+  const count = permutation.length;
+  const sourceOf = Uint32Array.from({ length: count }, (_, row) => row);
+  const cost = costBefore.slice();
+  const visited = new Uint8Array(count);
+  let reassigned = 0;
+  for (let first = 0; first < count; first++) {
+    const cycle: number[] = [];
+    for (let row = first; visited[row] === 0; row = permutation[row]!) {
+      visited[row] = 1;
+      cycle.push(row);
+    }
+    if (cycle.length < 2) continue;
+    const costs = cycle.map((row) => pairCost(kind, rows, [row, permutation[row]!]));
+    const gain = cycle.reduce((sum, row, i) => sum + costBefore[row]! - costs[i]!, 0);
+    if (!(gain > 0)) continue;
+    reassigned += cycle.length;
+    for (const [i, row] of cycle.entries()) {
+      sourceOf[row] = permutation[row]!;
+      cost[row] = costs[i]!;
+    }
+  }
+  return { sourceOf, cost, reassigned };
+}
+
+/**
+ * The permutation of sources with the least total cost ([davtyan:25], eq. 9), group by group. Costs come from float32 products; the
+ * outcome is compared with the present pairing in float64.
+ */
+export async function optimalPairing(
+  rows: PairRows,
+  { kind, groups, nearIdentity }: PairingOptions,
+  { products, solve }: PairingTools,
+): Promise<OptimalPairing> {
+  const count = rows.target.length / rows.elements;
+  const costs = await assignmentCosts(kind, rows, products);
+  const permutation = new Uint32Array(count);
+  for (const members of membersOf(groups, count)) {
+    const values = submatrix(costs, count, members);
+    const columns = await solve({ values, size: members.length, nearIdentity });
+    for (const [i, row] of members.entries()) permutation[row] = members[columns[i]!]!;
+  }
+  const costBefore = Float64Array.from({ length: count }, (_, row) => pairCost(kind, rows, [row, row]));
+  return { costBefore, ...takeCheaperCycles(permutation, rows, { kind, costBefore }) };
+}
+
+/** The pairing in numbers. */
+export function reportOf({ costBefore, cost, reassigned }: Omit<OptimalPairing, 'sourceOf'>): PairingReport {
+  const mean = (values: Float64Array) => values.reduce((sum, one) => sum + one, 0) / values.length;
+  return { rows: cost.length, reassigned, costBefore: mean(costBefore), cost: mean(cost) };
+}
+
+/** Rows of a [count, elements] matrix in another order. */
+export function permuteRows(values: Float32Array, order: Uint32Array, elements: number): Float32Array {
+  const permuted = new Float32Array(values.length);
+  for (const [row, from] of order.entries()) {
+    permuted.set(values.subarray(from * elements, (from + 1) * elements), row * elements);
+  }
+  return permuted;
+}

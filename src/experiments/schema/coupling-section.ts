@@ -1,0 +1,79 @@
+/** Config section `coupling`: which noise meets which datum. */
+import { z } from 'zod';
+
+const count = z.int().min(1);
+const probability = z.number().min(0).max(1);
+
+const cost = z
+  .enum(['squared', 'l2'])
+  .default('squared')
+  .describe("Cost of a pair: the squared distance |x - z|², or the distance itself ('l2').");
+
+const perClass = z
+  .boolean()
+  .default(false)
+  .describe(
+    'Whether noises are exchanged among data of the same label alone. A model with labels needs it: else the noise of a label is no longer normal.',
+  );
+
+const largeBatch = count
+  .nullable()
+  .default(null)
+  .describe(
+    'Images whose noises are exchanged at once, a multiple of the images of a step. null: those of a step (training.batchSize times training.accumulate).',
+  );
+
+const minibatchOt = z.strictObject({
+  kind: z.literal('minibatch-ot').describe('Fresh noise, given to the data of a batch in the cheapest order.'),
+  cost,
+  perClass,
+  largeBatch,
+});
+
+// [davtyan:25], appendix F.1 and F.2.
+const refresh = z
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('all'),
+      everyImages: count.describe('Images after which all kept noises are drawn anew.'),
+    }),
+    z.strictObject({
+      kind: z.literal('gradual'),
+      probability: probability.describe('Probability that the noise of a datum in the batch is drawn anew.'),
+    }),
+  ])
+  .nullable()
+  .default(null)
+  .describe('Replacement of kept noises by new ones. null: none.');
+
+// [davtyan:25], algorithm 1; the defaults are the paper's method.
+const loom = z.strictObject({
+  kind: z.literal('loom').describe('Every datum keeps noises of its own, which batches exchange for cheaper ones.'),
+  caches: count.default(1).describe('Noises that a datum keeps; 4 for sets of the size of CIFAR-10.'),
+  cost,
+  perClass,
+  largeBatch,
+  reassign: z.boolean().default(true).describe('Whether noises are exchanged; false: the source stays fixed.'),
+  keep: z
+    .boolean()
+    .default(true)
+    .describe('Whether exchanges are remembered; false: fresh noise each time, as in minibatch-ot.'),
+  trainAfter: count
+    .nullable()
+    .default(null)
+    .describe('Images that are paired before the first step of the network (rounded up to whole batches). null: none.'),
+  refresh,
+  interpolate: probability
+    .default(1)
+    .describe('Probability of training with the kept noise instead of a fresh one that is not kept; 1: always.'),
+});
+
+/** Section `coupling`. */
+export const couplingSection = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('independent').describe('Fresh noise for every image, every time.') }),
+    minibatchOt,
+    loom,
+  ])
+  .prefault({ kind: 'independent' })
+  .describe('Which noise meets which datum.');
