@@ -2,7 +2,7 @@
 import { normalsFromSeeds } from '../numerics/normal.ts';
 import { type RandomStream, stream } from '../numerics/stream.ts';
 import type { Coupling, CouplingBatch, CouplingContext, Pairing } from './coupling.ts';
-import { optimalPairing, type PairingTools, permuteRows, reportOf } from './optimal-pairing.ts';
+import { optimalPairing, type PairingTools, reportOf, takeRows } from './optimal-pairing.ts';
 import { drawSeeds, type SeedCache, seedCache, type Transaction } from './seed-cache.ts';
 import { freshNoise } from './stateless-coupling.ts';
 import { alignedCosts, type CostKind } from './transport-cost.ts';
@@ -177,7 +177,7 @@ async function exchange(visit: Visit, cache: SeedCache, parts: LoomParts): Promi
     const chosen = round.map((row) => slots[row]!);
     const seeds = fresh?.seeds ?? chosen.map((slot) => cache.seeds[slot]!);
     const source = fresh?.source ?? normalsFromSeeds(seeds, elements);
-    const target = round.length === rows ? batch.target : permuteRows(batch.target, round, elements);
+    const target = round.length === rows ? batch.target : takeRows(batch.target, round, elements);
     const labels = round.length === rows ? batch.labels : Int32Array.from(round, (row) => batch.labels[row]!);
     const part = await exchangeRound({ source, target, elements }, { seeds, labels }, parts);
     if (fresh === null && part.reassigned > 0) visit.transaction.permute(chosen, part.seeds);
@@ -207,7 +207,7 @@ async function exchangeRound(
   const { sourceOf, ...pairing } = await optimalPairing(rows, { kind, groups, nearIdentity: keep }, tools);
   return {
     ...pairing,
-    source: permuteRows(rows.source, sourceOf, rows.elements),
+    source: takeRows(rows.source, sourceOf, rows.elements),
     seeds: seeds.map((_, row) => seeds[sourceOf[row]!]!),
   };
 }

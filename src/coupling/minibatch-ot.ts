@@ -1,6 +1,6 @@
 /** Optimal transport within the batch: fresh noise, given to the data in the cheapest order. */
 import type { Coupling } from './coupling.ts';
-import { optimalPairing, type PairingTools, permuteRows, reportOf } from './optimal-pairing.ts';
+import { optimalPairing, type PairingTools, reportOf, takeRows } from './optimal-pairing.ts';
 import { statelessCoupling } from './stateless-coupling.ts';
 import type { CostKind } from './transport-cost.ts';
 
@@ -24,7 +24,7 @@ export function minibatchOtCoupling({ cost: kind, perClass }: MinibatchOtOptions
     const pairing = await optimalPairing({ source, target, elements }, { kind, groups, nearIdentity: false }, tools);
     const { sourceOf, cost } = pairing;
     return {
-      source: permuteRows(source, sourceOf, elements),
+      source: takeRows(source, sourceOf, elements),
       seeds: seeds.map((_, row) => seeds[sourceOf[row]!]!),
       target,
       labels,

@@ -1,7 +1,7 @@
 /** The cheapest way to pair the noises of a batch with its data, checked in float64. */
 import type { DotProducts } from '../numerics/dot-products.ts';
 import type { PairingReport } from './coupling.ts';
-import { assignmentCosts, type CostKind, pairCost, type PairRows } from './transport-cost.ts';
+import { assignmentCosts, type CostKind, type PairRows, pairCost } from './transport-cost.ts';
 
 /** A square problem of assignment. */
 export interface SquareCosts {
@@ -118,11 +118,11 @@ export function reportOf({ costBefore, cost, reassigned }: Omit<OptimalPairing, 
   return { rows: cost.length, reassigned, costBefore: mean(costBefore), cost: mean(cost) };
 }
 
-/** Rows of a [count, elements] matrix in another order. */
-export function permuteRows(values: Float32Array, order: Uint32Array, elements: number): Float32Array {
-  const permuted = new Float32Array(values.length);
+/** The rows of a matrix that `order` names: float32 [order, elements]. */
+export function takeRows(values: Float32Array, order: Uint32Array, elements: number): Float32Array {
+  const taken = new Float32Array(order.length * elements);
   for (const [row, from] of order.entries()) {
-    permuted.set(values.subarray(from * elements, (from + 1) * elements), row * elements);
+    taken.set(values.subarray(from * elements, (from + 1) * elements), row * elements);
   }
-  return permuted;
+  return taken;
 }

@@ -30,7 +30,9 @@ export function pairCost(
 
 /** Cost of each target row with the source row of the same number: float64 [count]. */
 export function alignedCosts(kind: CostKind, rows: PairRows): Float64Array {
-  return Float64Array.from({ length: rows.target.length / rows.elements }, (_, row) => pairCost(kind, rows, [row, row]));
+  return Float64Array.from({ length: rows.target.length / rows.elements }, (_, row) =>
+    pairCost(kind, rows, [row, row]),
+  );
 }
 
 function squaredNorms(values: Float32Array, elements: number): Float64Array {

@@ -100,8 +100,7 @@ async function openImages(data: ImageData, { seed, training, latent: _latent }: 
       elements: elementCount(latent.shape),
       labels: train.labels,
       mirrored: data.flip,
-      read: async (indices, flipped) =>
-        latent.encode((await assembleBatch(train.source, { indices, flipped })).pixels),
+      read: async (indices, flipped) => latent.encode((await assembleBatch(train.source, { indices, flipped })).pixels),
     },
     mean: async () => meanOf(await encoded(train, spread(train.count, MEAN_SAMPLES)), width),
   };

@@ -6,8 +6,8 @@ import { CheckpointError, ConfigError, DataError } from '../errors.ts';
 import { parameterCount } from '../models/parameters.ts';
 import { latestCheckpoint } from '../training/checkpoint.ts';
 import { type LoopOptions, type LoopOutcome, runTraining, type ValidationEvent } from '../training/loop.ts';
-import { lockRun } from '../training/run-lock.ts';
 import { openSteps, preliminarySteps } from '../training/preparation.ts';
+import { lockRun } from '../training/run-lock.ts';
 import { createTrainer, type Trainer, type TrainerOptions } from '../training/trainer.ts';
 import { constantPredictorLoss, type ValidationSet } from '../training/validation.ts';
 import type { RunConfig } from './config.ts';
@@ -137,7 +137,8 @@ async function restore(trainer: Trainer, { directory, options }: PreparedRun): P
   if (checkpoint !== null) await trainer.restore(checkpoint);
   const { imagesSeen } = trainer;
   // The loop tells the start of a run again, but for what the coupling has done already.
-  if (checkpoint === null || imagesSeen === 0) return truncateToPreliminary(directory, options.preparation.coupling.preliminary?.done ?? 0);
+  if (checkpoint === null || imagesSeen === 0)
+    return truncateToPreliminary(directory, options.preparation.coupling.preliminary?.done ?? 0);
   truncateLog(directory, imagesSeen);
   const told = readLog(directory).some((event) => event.kind === 'checkpoint' && event.imagesSeen === imagesSeen);
   // Its writer may have been killed before it could tell of it.

@@ -5,14 +5,7 @@ import type { Model } from '../models/model.ts';
 import { initializeParameters, parameterTypes } from '../models/parameters.ts';
 import type { TrainerOptions } from '../training/trainer.ts';
 import { type ValidationSet, validationSet } from '../training/validation.ts';
-import {
-  buildEma,
-  buildModel,
-  buildOptimizer,
-  buildPath,
-  buildSchedule,
-  buildTimeSampling,
-} from './build.ts';
+import { buildEma, buildModel, buildOptimizer, buildPath, buildSchedule, buildTimeSampling } from './build.ts';
 import type { RunConfig } from './config.ts';
 import type { CouplingSetup } from './coupling-setup.ts';
 import type { RunData } from './run-data.ts';

@@ -114,7 +114,8 @@ class Pace {
 function sideTasks(trainer: Trainer, { validation, checkpoints, wholeCost, onEvent }: LoopOptions) {
   return {
     async measureCoupling(): Promise<void> {
-      if (wholeCost !== undefined) onEvent({ kind: 'coupling', imagesSeen: trainer.imagesSeen, ...(await wholeCost()) });
+      if (wholeCost !== undefined)
+        onEvent({ kind: 'coupling', imagesSeen: trainer.imagesSeen, ...(await wholeCost()) });
     },
     async validate(): Promise<void> {
       if (validation === null) return;
@@ -211,7 +212,7 @@ export async function runTraining(trainer: Trainer, options: LoopOptions): Promi
     const due = (every: number) => last || passed(every, before, imagesSeen);
     pace.add(trainer.imagesPerStep, waitedMs);
     if (due(logEveryImages)) {
-      const [{ report = null }] = batches;
+      const report = batches[0]?.report ?? null;
       const pairing = report === null ? {} : { pairing: report };
       onEvent({ kind: 'step', ...result, images, ...pace.read(images - imagesSeen), ...pairing });
     }

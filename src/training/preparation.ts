@@ -1,6 +1,12 @@
 /** Prepares the inputs of steps: batches from the data, paired with noise one step or several at a time. */
 import type { CouplingBatch, PairingReport } from '../coupling/coupling.ts';
-import { batchInputs, type LatentBatch, type LatentBatches, type PreparationParts, type PreparedBatch } from './batches.ts';
+import {
+  batchInputs,
+  type LatentBatch,
+  type LatentBatches,
+  type PreparationParts,
+  type PreparedBatch,
+} from './batches.ts';
 import type { StepParts } from './step.ts';
 
 /** How batches become steps. */

@@ -26,6 +26,8 @@ function told(directory: string, config: RunConfig): object[] {
           const { imagesPerSecond: _rate, secondsLeft: _left, hostShare: _share, ...rest } = event;
           return rest;
         }
+        case 'preliminary':
+          return { ...event, secondsLeft: 0 };
         case 'checkpoint':
           return { ...event, path: '' };
         default:
@@ -66,6 +68,34 @@ const configs: readonly [string, RunConfig, number][] = [
     }),
     32,
   ],
+  [
+    'noises kept and exchanged over several steps at once, caches and renewal',
+    smallConfig('points', {
+      coupling: {
+        kind: 'loom',
+        caches: 2,
+        perClass: true,
+        largeBatch: 96,
+        refresh: { kind: 'gradual', probability: 0.05 },
+        interpolate: 0.9,
+      },
+    }),
+    32,
+  ],
+  [
+    'noises exchanged before the first step, over accumulated batches, across the ends of epochs',
+    smallConfig('points', {
+      data: { kind: 'vectors', source: 'two-moons', count: 70 },
+      coupling: { kind: 'loom', trainAfter: 300, refresh: { kind: 'all', everyImages: 500 } },
+      training: { accumulate: 2 },
+    }),
+    64,
+  ],
+  [
+    'minibatch optimal transport over several steps at once',
+    smallConfig('points', { coupling: { kind: 'minibatch-ot', largeBatch: 128 } }),
+    32,
+  ],
 ];
 
 describe.each(configs)('a run with %s', (_name, config, imagesPerStep) => {
@@ -81,6 +111,23 @@ describe.each(configs)('a run with %s', (_name, config, imagesPerStep) => {
     expect(state(parts, config.training.images)).toEqual(state(whole, config.training.images));
     expect(told(parts, config)).toEqual(told(whole, config));
   });
+});
+
+it('work before the first step goes on where it was interrupted, and the log does not tell', async () => {
+  const coupling = { kind: 'loom' as const, trainAfter: 640 };
+  const config = smallConfig('points', { coupling, training: { images: 64, schedule: { kind: 'constant' } } });
+  const [whole, parts] = [folder(), folder()];
+  await trained(whole, config);
+  for (const stop of [64, 320, Number.POSITIVE_INFINITY]) {
+    const controller = new AbortController();
+    const onEvent = (event: RunEvent) => {
+      if (event.kind === 'preliminary' && event.done >= stop) controller.abort();
+    };
+    const { outcome } = await trained(parts, config, { resume: stop > 64, signal: controller.signal, onEvent });
+    expect([outcome.interrupted, outcome.imagesSeen]).toEqual(Number.isFinite(stop) ? [true, 0] : [false, 64]);
+  }
+  expect(state(parts, 64)).toEqual(state(whole, 64));
+  expect(told(parts, config)).toEqual(told(whole, config));
 });
 
 it('another seed gives another run', async () => {

@@ -14,7 +14,7 @@ import { createSampler } from '../../src/sampling/sampler.ts';
 import { SOLVERS } from '../../src/sampling/solvers/solver-table.ts';
 import { uniformGrid } from '../../src/sampling/time-grid.ts';
 import { adam } from '../../src/training/adam.ts';
-import { prepareBatch } from '../../src/training/batches.ts';
+import { batchInputs } from '../../src/training/batches.ts';
 import { cosineSchedule } from '../../src/training/schedule.ts';
 import { createTrainer } from '../../src/training/trainer.ts';
 import { predictionGraph } from '../models/model-graphs.ts';
@@ -70,7 +70,9 @@ async function train(runtime: Runtime): Promise<Record<string, Float32Array>> {
       indices: new Uint32Array(batch),
       flipped: new Uint8Array(batch),
     };
-    await trainer.step([await prepareBatch(data, trainer.imagesSeen, options.preparation)]);
+    const { imagesSeen } = trainer;
+    const pairing = await options.preparation.coupling.pair(data, { seed, imagesSeen });
+    await trainer.step([{ inputs: batchInputs(pairing, imagesSeen, options.preparation), commit() {} }]);
   }
   const state = await trainer.readState(Object.keys(options.initial).map((path) => `parameters.${path}`));
   trainer.release();

@@ -6,6 +6,7 @@ import { DataError } from '../../../errors.ts';
 import { replayTimeEmbedding } from './adm-timestep-embedding.ts';
 import { replayEma } from './ema.ts';
 import { replayGaussianField } from './gaussian-field.ts';
+import { replayLoomSim } from './loom-sim.ts';
 import { replayMulberry32 } from './mulberry32.ts';
 import { replayOdeDopri5 } from './ode-dopri5.ts';
 import { replayOdeFixed } from './ode-fixed.ts';
@@ -19,6 +20,7 @@ export const replayers: Readonly<Record<string, Replayer>> = {
   ema: replayEma,
   gaussian_field: replayGaussianField,
   adm_timestep_embedding_dim8: replayTimeEmbedding,
+  loom_sim: replayLoomSim,
 };
 
 /** The golden file that comes with flowloom. */
