@@ -1,6 +1,7 @@
 /** What training and sampling are asked, what they tell while they run, and what they answer: plain records between cli/ and run.ts. */
 import type { CheckpointEvent, StepEvent, TrainingEvent, ValidationEvent } from '../training/loop.ts';
 import type { RunConfig } from './config.ts';
+import type { CurvatureOutcome, CurvatureRequest } from './curvature-request.ts';
 
 export type { CheckpointEvent, StepEvent, ValidationEvent };
 
@@ -24,6 +25,19 @@ export interface SampleEvent {
   readonly secondsLeft: number | null;
 }
 
+/** A part of an analysis of a run, over samples. */
+export interface AnalysisEvent {
+  readonly kind: 'analysis';
+  /** Name of the run. */
+  readonly run: string;
+  /** What is being measured. */
+  readonly part: string;
+  readonly done: number;
+  readonly count: number;
+  /** Until the end of the whole analysis of this run. */
+  readonly secondsLeft: number;
+}
+
 /** Anything else a person should know, as a sentence. */
 export interface NoteEvent {
   readonly kind: 'note';
@@ -31,7 +45,7 @@ export interface NoteEvent {
 }
 
 /** What happens during a run. */
-export type RunEvent = TrainingEvent | SampleEvent | NoteEvent;
+export type RunEvent = TrainingEvent | SampleEvent | AnalysisEvent | NoteEvent;
 
 /** A mean loss with what it rests on. */
 export interface LossEstimate {
@@ -105,4 +119,5 @@ export interface SampleOutcome {
 export interface Runner {
   train(request: TrainRequest): Promise<TrainOutcome>;
   sample(request: SampleRequest): Promise<SampleOutcome>;
+  analyzeCurvature(request: CurvatureRequest): Promise<CurvatureOutcome>;
 }
