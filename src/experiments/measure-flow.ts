@@ -18,6 +18,7 @@ export interface FlowProgress {
   readonly part: 'solver errors' | 'trajectories';
   readonly done: number;
   readonly count: number;
+  /** Until the end of all parts; NaN at the start, when nothing has been timed. */
   readonly secondsLeft: number;
 }
 
@@ -142,6 +143,7 @@ async function measureAllErrors(sampler: Sampler, plan: FlowPlan, pace: Pace) {
   const labels = flow.labels?.slice(0, count) ?? null;
   const parts: Awaited<ReturnType<typeof measureErrors>>[] = [];
   let done = 0;
+  onProgress({ part: 'solver errors', done, count, secondsLeft: Number.NaN });
   for (const problem of sampler.problems({ ...flow, seeds: flow.seeds.slice(0, count), labels })) {
     parts.push(await measureErrors(pace.counted(problem), plan));
     done += problem.seeds.length;

@@ -34,7 +34,7 @@ export interface AnalysisEvent {
   readonly part: string;
   readonly done: number;
   readonly count: number;
-  /** Until the end of the whole analysis of this run. */
+  /** Until the end of the whole analysis of this run; NaN where nothing has been timed. */
   readonly secondsLeft: number;
 }
 

@@ -111,6 +111,7 @@ describe('the analysis of a run', () => {
     const events: RunEvent[] = [];
     await runner.analyzeCurvature(requestOf('told', { onEvent: (event) => void events.push(event) }));
     expect(events.map((event) => event.kind === 'analysis' && [event.part, event.done, event.count])).toEqual([
+      ['solver errors', 0, 13],
       ['solver errors', 8, 13],
       ['solver errors', 13, 13],
       ['trajectories', 8, 20],
@@ -120,7 +121,10 @@ describe('the analysis of a run', () => {
     expect(events.at(-1)).toMatchObject({ run: 'run', secondsLeft: 0 });
     const controller = new AbortController();
     const stop = runner.analyzeCurvature(
-      requestOf('stopped', { signal: controller.signal, onEvent: () => controller.abort() }),
+      requestOf('stopped', {
+        signal: controller.signal,
+        onEvent: (event) => 'done' in event && event.done > 13 && controller.abort(),
+      }),
     );
     await expect(stop).rejects.toMatchObject({ name: 'AbortError' });
   });
