@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { FlowError } from '../errors.ts';
 import type { Runner } from '../experiments/run-types.ts';
+import { analyzeCommand } from './analyze.ts';
 import type { CommandContext } from './context.ts';
 import { doctorCommand } from './doctor.ts';
 import { interruptedStatus } from './interrupt.ts';
@@ -31,19 +32,25 @@ function packageVersion(): string {
 function createProgram(context: CommandContext): Command {
   const { terminal } = context;
   const program = new Command('flowloom')
-    .description('Train and sample flow-matching generative models.')
+    .description('Train, sample and analyze flow-matching generative models.')
     .version(packageVersion())
     .addCommand(startCommand(context))
     .addCommand(trainCommand(context))
     .addCommand(sampleCommand(context))
+    .addCommand(analyzeCommand(context))
     .addCommand(doctorCommand(context));
-  for (const command of [program, ...program.commands]) {
+  for (const command of withSubcommands(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),
       writeErr: (text) => terminal.err(text),
     });
   }
   return program;
+}
+
+/** A command with all below it. */
+function withSubcommands(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
 }
 
 /**

@@ -44,10 +44,13 @@ export function createProgress(terminal: Terminal): Progress {
   };
 }
 
-/** Shows an event: steps, samples and parts of preliminary work come and go, the rest stays. */
+/** Kinds of events that come and go; the rest stays. */
+const passing: readonly RunEvent['kind'][] = ['step', 'sample', 'preliminary', 'analysis'];
+
+/** Shows an event. */
 export function showEvent(progress: Progress, event: RunEvent): void {
   const text = describeEvent(event);
-  if (event.kind === 'step' || event.kind === 'sample' || event.kind === 'preliminary') progress.show(text);
+  if (passing.includes(event.kind)) progress.show(text);
   else progress.print(text);
 }
 
@@ -83,6 +86,8 @@ export function describeEvent(event: RunEvent): string {
       const left = event.secondsLeft === null ? '' : `  ${formatDuration(event.secondsLeft)} left`;
       return `${integers.format(event.done)} of ${integers.format(event.count)} samples${left}`;
     }
+    case 'analysis':
+      return `${event.run}: ${event.part}, ${integers.format(event.done)} of ${integers.format(event.count)} samples  ${formatDuration(event.secondsLeft)} left`;
     case 'note':
       return event.text;
   }

@@ -4,6 +4,7 @@ import { ConfigError } from '../errors.ts';
 import type { RunConfig } from '../experiments/config.ts';
 import { reviseConfig } from '../experiments/read-config.ts';
 import { readRunConfig } from '../experiments/run-directory.ts';
+import { runFolderOf } from '../experiments/run-path.ts';
 import type { SampleRequest } from '../experiments/run-types.ts';
 import { chooseLabels, classesOf, stepsFor } from '../experiments/sample-plan.ts';
 import type { CommandContext } from './context.ts';
@@ -88,11 +89,6 @@ async function sampleAndShow(
   if (json) terminal.out(JSON.stringify({ ...outcome, seeds: request.seeds, labels: request.labels }));
 }
 
-/** The folder that holds config.json: the run itself, or that of a checkpoint `<run>/checkpoints/<name>`. */
-function runOf(path: string): string {
-  return /[\\/]checkpoints[\\/][^\\/]+[\\/]?$/.test(path) ? join(path, '..', '..') : path;
-}
-
 /** The run's config with the flags as changes. */
 function sampleConfig(run: string, flags: SampleFlags): RunConfig {
   const { solver, steps, evaluations, tolerance, guidance, set } = flags;
@@ -108,7 +104,7 @@ function sampleConfig(run: string, flags: SampleFlags): RunConfig {
     ...given('solver.absoluteTolerance', tolerance),
     ...given('guidance', guidance),
   ];
-  const config = reviseConfig(readRunConfig(runOf(run)), { set: [...changes, ...set] }, run);
+  const config = reviseConfig(readRunConfig(runFolderOf(run)), { set: [...changes, ...set] }, run);
   if (evaluations === undefined) return config;
   return reviseConfig(config, { set: given('solver.steps', stepsFor(evaluations, config.sampling)) }, run);
 }
@@ -121,7 +117,7 @@ async function requestOf(
   const seeds = seedsOf(flags);
   const { grid, trajectory = null, images = null, arrays = null } = flags;
   const asked = grid ?? trajectory ?? images ?? arrays;
-  const fallback = join(runOf(run), 'samples', `seeds-${seeds[0]}-${seeds.at(-1)}`);
+  const fallback = join(runFolderOf(run), 'samples', `seeds-${seeds[0]}-${seeds.at(-1)}`);
   const isImages = config.data.kind === 'images';
   const labels =
     flags.label.length === 0

@@ -29,3 +29,8 @@ export function claimRunPath(name: string, parent: string = runsFolder): string 
     }
   }
 }
+
+/** The folder of a run, from itself or from that of one of its checkpoints, `<run>/checkpoints/<name>`. */
+export function runFolderOf(path: string): string {
+  return /[\\/]checkpoints[\\/][^\\/]+[\\/]?$/.test(path) ? join(path, '..', '..') : path;
+}

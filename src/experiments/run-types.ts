@@ -8,6 +8,7 @@ import type {
   ValidationEvent,
 } from '../training/loop.ts';
 import type { RunConfig } from './config.ts';
+import type { CurvatureOutcome, CurvatureRequest } from './curvature-request.ts';
 
 export type { CheckpointEvent, CouplingEvent, PreliminaryEvent, StepEvent, ValidationEvent };
 
@@ -31,6 +32,19 @@ export interface SampleEvent {
   readonly secondsLeft: number | null;
 }
 
+/** A part of an analysis of a run, over samples. */
+export interface AnalysisEvent {
+  readonly kind: 'analysis';
+  /** Name of the run. */
+  readonly run: string;
+  /** What is being measured. */
+  readonly part: string;
+  readonly done: number;
+  readonly count: number;
+  /** Until the end of the whole analysis of this run; NaN where nothing has been timed. */
+  readonly secondsLeft: number;
+}
+
 /** Anything else a person should know, as a sentence. */
 export interface NoteEvent {
   readonly kind: 'note';
@@ -38,7 +52,7 @@ export interface NoteEvent {
 }
 
 /** What happens during a run. */
-export type RunEvent = TrainingEvent | SampleEvent | NoteEvent;
+export type RunEvent = TrainingEvent | SampleEvent | AnalysisEvent | NoteEvent;
 
 /** A mean loss with what it rests on. */
 export interface LossEstimate {
@@ -112,4 +126,5 @@ export interface SampleOutcome {
 export interface Runner {
   train(request: TrainRequest): Promise<TrainOutcome>;
   sample(request: SampleRequest): Promise<SampleOutcome>;
+  analyzeCurvature(request: CurvatureRequest): Promise<CurvatureOutcome>;
 }

@@ -1,6 +1,7 @@
-/** What the command line calls: training and sampling of runs. */
+/** What the command line calls: training, sampling and analysis of runs. */
+import { analyzeCurvature } from './analyze-curvature.ts';
 import type { Runner } from './run-types.ts';
 import { sample } from './sample-run.ts';
 import { train } from './train-run.ts';
 
-export const runner: Runner = { train, sample };
+export const runner: Runner = { train, sample, analyzeCurvature };

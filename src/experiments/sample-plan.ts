@@ -98,3 +98,16 @@ export function stepsFor(evaluations: number, sampling: RunConfig['sampling']): 
     got: String(evaluations),
   });
 }
+
+/**
+ * The configured solver with as many steps as take `evaluations` evaluations of the model.
+ * @throws ConfigError if no number of steps does.
+ */
+export function solverOfEvaluations(
+  evaluations: number,
+  sampling: RunConfig['sampling'],
+): RunConfig['sampling']['solver'] {
+  const steps = stepsFor(evaluations, sampling);
+  // `stepsFor` has refused the solver that takes no steps.
+  return { ...sampling.solver, steps } as RunConfig['sampling']['solver'];
+}

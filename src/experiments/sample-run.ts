@@ -1,56 +1,11 @@
 /** Makes samples with a trained run. */
-import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { openNativeRuntime } from '../engine/native/native-runtime.ts';
-import { CheckpointError, ConfigError } from '../errors.ts';
-import { parameterTypes } from '../models/parameters.ts';
-import {
-  createSampler,
-  type LatentSamples,
-  type Sampler,
-  type SampleRequest as SamplerRequest,
-} from '../sampling/sampler.ts';
-import { type Checkpoint, latestCheckpoint, openCheckpoint, readCheckpoint } from '../training/checkpoint.ts';
-import { buildModel, buildSolver } from './build.ts';
+import { ConfigError } from '../errors.ts';
+import type { LatentSamples, Sampler, SampleRequest as SamplerRequest } from '../sampling/sampler.ts';
+import { buildSolver } from './build.ts';
 import type { RunConfig } from './config.ts';
-import { openRunData } from './run-data.ts';
-import { readRunConfig, runDirectory } from './run-directory.ts';
 import type { SampleOutcome, SampleRequest } from './run-types.ts';
 import { checkFiles, writeSampleFiles } from './sample-files.ts';
-
-interface TrainedRun {
-  readonly config: RunConfig;
-  readonly checkpoint: Checkpoint;
-}
-
-/** The run in a folder, or the run of which a folder is a checkpoint. @throws CheckpointError if nothing is trained yet. */
-async function openRun(directory: string): Promise<TrainedRun> {
-  const path = resolve(directory);
-  if (existsSync(join(path, 'checkpoint.json'))) {
-    return { config: readRunConfig(dirname(dirname(path))), checkpoint: await openCheckpoint(path) };
-  }
-  const config = readRunConfig(path);
-  const checkpoint = await latestCheckpoint(runDirectory(path).checkpoints);
-  if (checkpoint !== null) return { config, checkpoint };
-  throw new CheckpointError({
-    expected: `\`${directory}\` to hold a checkpoint`,
-    got: 'none',
-    where: 'experiments/sample-run',
-    remedy: `training it first: train --resume ${directory}`,
-  });
-}
-
-/** Parameters by path: the averaged ones, or the raw ones. */
-async function parametersOf(
-  checkpoint: Checkpoint,
-  group: 'ema' | 'parameters',
-): Promise<Record<string, Float32Array>> {
-  const tensors = await readCheckpoint(checkpoint, `${group}.`);
-  // Parameters are float32 by the model's own types; the sampler's stepper checks them against those.
-  return Object.fromEntries(
-    [...tensors].map(([name, { data }]) => [name.slice(group.length + 1), data as Float32Array]),
-  );
-}
+import { labelsInTurn, openRunModel, openTrainedRun, parameterGroup, withSampler } from './trained-run.ts';
 
 /** @throws ConfigError unless there are seeds, all of them 32-bit numbers, and as many labels, if any. */
 function checkRows({ seeds, labels }: SampleRequest): void {
@@ -70,11 +25,10 @@ function samplerRequest(
   sampling: RunConfig['sampling'],
   classes: number | null,
 ): SamplerRequest {
-  const inTurn = classes === null ? null : Int32Array.from(request.seeds, (_, i) => i % classes);
   return {
     ...buildSolver(sampling.solver),
     seeds: Uint32Array.from(request.seeds),
-    labels: request.labels === null ? inTurn : Int32Array.from(request.labels),
+    labels: request.labels === null ? labelsInTurn(request.seeds.length, classes) : Int32Array.from(request.labels),
     guidance: sampling.guidance ?? 1,
     trajectory: request.trajectoryPath !== null,
     signal: request.signal,
@@ -136,33 +90,28 @@ async function makeSamples(sampler: Sampler, settings: SamplerRequest, onEvent: 
 export async function sample(request: SampleRequest): Promise<SampleOutcome> {
   const started = performance.now();
   checkRows(request);
-  const { config, checkpoint } = await openRun(request.directory);
+  const run = await openTrainedRun(request.directory);
+  const { config } = run;
   const sampling = { ...config.sampling, ...request.sampling };
-  const { shape, classes, latent } = await openRunData(config);
+  const { data, model } = await openRunModel(config);
+  const { shape, latent } = data;
   checkFiles(request, latent);
-  const model = buildModel(config.model, { shape, classes: classes?.length ?? null });
-  const group = request.ema && config.training.ema !== null ? 'ema' : 'parameters';
   const settings = samplerRequest(request, sampling, model.classes);
-  const runtime = await openNativeRuntime({ ...config.runtime, ...request.runtime });
-  try {
-    const sampler = await createSampler(runtime, {
-      model,
-      parameterTypes: parameterTypes(model.parameters),
-      parameters: await parametersOf(checkpoint, group),
-      batch: sampling.batchSize,
-    });
-    const samples = await makeSamples(sampler, settings, request.onEvent);
-    const paths = await writeSampleFiles({ ...settings, ...samples, shape, latent }, request);
-    const perEvaluation = settings.guidance === 1 ? 1 : 2;
-    const evaluations = samples.evaluations.reduce((sum, one) => sum + one, 0) / settings.seeds.length;
-    return {
-      samples: settings.seeds.length,
-      seconds: (performance.now() - started) / 1000,
-      evaluations: perEvaluation * evaluations,
-      converged: samples.converged,
-      paths,
-    };
-  } finally {
-    runtime.release();
-  }
+  const options = {
+    model,
+    group: parameterGroup(config, request.ema),
+    batch: sampling.batchSize,
+    runtime: { ...config.runtime, ...request.runtime },
+  };
+  const samples = await withSampler(run, options, (sampler) => makeSamples(sampler, settings, request.onEvent));
+  const paths = await writeSampleFiles({ ...settings, ...samples, shape, latent }, request);
+  const perEvaluation = settings.guidance === 1 ? 1 : 2;
+  const evaluations = samples.evaluations.reduce((sum, one) => sum + one, 0) / settings.seeds.length;
+  return {
+    samples: settings.seeds.length,
+    seconds: (performance.now() - started) / 1000,
+    evaluations: perEvaluation * evaluations,
+    converged: samples.converged,
+    paths,
+  };
 }

@@ -10,7 +10,7 @@ import { flattenTree, mapTree } from '../engine/tree.ts';
 import { ConfigError } from '../errors.ts';
 import type { Model } from '../models/model.ts';
 import { normalsFromSeeds } from '../numerics/normal.ts';
-import type { Solution, Solver } from './solvers/solver.ts';
+import type { InitialValueProblem, Solver, VelocityField } from './solvers/solver.ts';
 
 export interface SamplerOptions {
   readonly model: Model;
@@ -22,20 +22,30 @@ export interface SamplerOptions {
   readonly batch: number;
 }
 
-export interface SampleRequest {
+/** Where samples start, and the field that they follow. */
+export interface FlowRequest {
   /** Seed of each sample: sample s is a function of seed s, label s and the settings below. */
   readonly seeds: Uint32Array;
   /** Class of each sample; `null` for none (the null class). */
   readonly labels: Int32Array | null;
+  /** Guidance weight w: velocity = v(null) + w (v(label) - v(null)); 1 is none. */
+  readonly guidance: number;
+  /** Aborting makes the field's evaluations end with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface SampleRequest extends FlowRequest {
   readonly solver: Solver;
   /** Times, increasing from 0 to 1. */
   readonly grid: Float64Array;
-  /** Guidance weight w: velocity = v(null) + w (v(label) - v(null)); 1 is none. */
-  readonly guidance: number;
   /** Whether states at the grid's times are wanted. */
   readonly trajectory?: boolean;
-  /** Aborting ends the solution with the signal's reason. */
-  readonly signal?: AbortSignal;
+}
+
+/** A batch of samples to be: noise at time 0 and the trained field. Rows from `seeds.length` on only fill the batch up. */
+export interface FlowProblem extends InitialValueProblem<Float32Array> {
+  readonly seeds: Uint32Array;
+  readonly labels: Int32Array | null;
 }
 
 /** Some samples, rows aligned. */
@@ -55,6 +65,8 @@ export interface LatentSamples {
 export interface Sampler {
   /** Batches of samples in the order of the seeds. @throws ConfigError if labels or guidance do not fit the model. */
   sample(request: SampleRequest): AsyncIterable<LatentSamples>;
+  /** The problems whose solutions are those samples, for who wants more of the field than its samples. @throws as `sample`. */
+  problems(request: FlowRequest): Iterable<FlowProblem>;
   release(): void;
 }
 
@@ -107,12 +119,13 @@ export async function createSampler(runtime: Runtime, options: SamplerOptions): 
   const values = Object.entries(options.parameters).map(([path, array]) => [`${PREFIX}.${path}`, array]);
   await stepper.writeState(Object.fromEntries(values));
   return {
-    sample: (request) => sampleAll(stepper, options, checkedRequest(request, options.model)),
+    sample: (request) => solveAll(problemsOf(stepper, options, checkedRequest(request, options.model)), request),
+    problems: (request) => problemsOf(stepper, options, checkedRequest(request, options.model)),
     release: () => stepper.release(),
   };
 }
 
-function checkedRequest(request: SampleRequest, { classes, name }: Model): SampleRequest {
+function checkedRequest(request: FlowRequest, { classes, name }: Model): FlowRequest {
   const fault = (expected: string, got: string) => new ConfigError({ expected, got, where: `sampling of ${name}` });
   const { labels, guidance, seeds } = request;
   if (labels !== null && classes === null)
@@ -126,19 +139,6 @@ function checkedRequest(request: SampleRequest, { classes, name }: Model): Sampl
   return request;
 }
 
-async function* sampleAll(
-  stepper: Stepper,
-  options: SamplerOptions,
-  request: SampleRequest,
-): AsyncGenerator<LatentSamples> {
-  const { seeds, labels } = request;
-  for (let start = 0; start < seeds.length; start += options.batch) {
-    const end = Math.min(start + options.batch, seeds.length);
-    const part = { ...request, seeds: seeds.slice(start, end), labels: labels?.slice(start, end) ?? null };
-    yield await sampleBatch(stepper, options, part);
-  }
-}
-
 /** [count] filled up to [batch] with the first element. */
 function filledUp<A extends Uint32Array | Int32Array>(values: A, batch: number): A {
   const rows = (values instanceof Int32Array ? new Int32Array(batch) : new Uint32Array(batch)) as A;
@@ -147,13 +147,26 @@ function filledUp<A extends Uint32Array | Int32Array>(values: A, batch: number):
   return rows;
 }
 
-async function sampleBatch(
+function elementsOf({ input }: Model): number {
+  return input.shape.reduce((a, b) => a * b, 1);
+}
+
+function* problemsOf(stepper: Stepper, options: SamplerOptions, request: FlowRequest): Generator<FlowProblem> {
+  const { batch, model } = options;
+  for (let start = 0; start < request.seeds.length; start += batch) {
+    const seeds = request.seeds.slice(start, start + batch);
+    const labels = request.labels?.slice(start, start + batch) ?? null;
+    const field = velocityField(stepper, options, { ...request, labels });
+    yield { seeds, labels, field, x0: normalsFromSeeds(filledUp(seeds, batch), elementsOf(model)), batch };
+  }
+}
+
+/** The trained velocities of a batch with its labels; each call runs the network once. */
+function velocityField(
   stepper: Stepper,
   { model, batch }: SamplerOptions,
-  request: SampleRequest,
-): Promise<LatentSamples> {
-  const { seeds, labels, guidance, solver, grid, trajectory = false, signal } = request;
-  const elements = model.input.shape.reduce((a, b) => a * b, 1);
+  { labels, guidance, signal }: FlowRequest,
+): VelocityField<Float32Array> {
   const none = model.classes === null ? null : new Int32Array(batch).fill(model.classes);
   const classes = labels === null ? none : filledUp(labels, batch);
   const guided = guidance !== 1 && model.classes !== null;
@@ -161,7 +174,7 @@ async function sampleBatch(
     ...(classes === null ? {} : { labels: classes }),
     ...(guided ? { guidance: Float32Array.of(guidance) } : {}),
   };
-  const field = async (x: Float32Array, time: Float64Array) => {
+  return async (x, time) => {
     signal?.throwIfAborted();
     const inputs = { x, time: Float32Array.from(time), ...fixed };
     const { velocity } = await stepper.run(guided ? 'guided' : 'plain', {
@@ -170,15 +183,21 @@ async function sampleBatch(
     });
     return velocity as Float32Array;
   };
-  const x0 = normalsFromSeeds(filledUp(seeds, batch), elements);
-  const solution: Solution<Float32Array> = await solver.solve({ field, x0, batch }, grid, { trajectory });
-  const kept = (values: Float32Array) => values.slice(0, seeds.length * elements);
-  return {
-    seeds,
-    labels,
-    latents: kept(solution.x),
-    evaluations: solution.evaluations.slice(0, seeds.length),
-    converged: solution.converged,
-    trajectory: solution.trajectory?.map(kept) ?? null,
-  };
+}
+
+async function* solveAll(problems: Iterable<FlowProblem>, request: SampleRequest): AsyncGenerator<LatentSamples> {
+  const { solver, grid, trajectory = false } = request;
+  for (const problem of problems) {
+    const { seeds, labels, x0, batch } = problem;
+    const solution = await solver.solve(problem, grid, { trajectory });
+    const kept = (values: Float32Array) => values.slice(0, (seeds.length * x0.length) / batch);
+    yield {
+      seeds,
+      labels,
+      latents: kept(solution.x),
+      evaluations: solution.evaluations.slice(0, seeds.length),
+      converged: solution.converged,
+      trajectory: solution.trajectory?.map(kept) ?? null,
+    };
+  }
 }

@@ -11,9 +11,10 @@ describe('the program', () => {
   it('explains itself and each command', async () => {
     const { status, lines } = await runCommand(['--help']);
     expect(status).toBe(0);
-    for (const command of ['start', 'train', 'sample', 'doctor']) {
-      expect(lines.some((line) => line.trim().startsWith(command))).toBe(true);
-      const help = await runCommand([command, '--help']);
+    for (const command of ['start', 'train', 'sample', 'doctor', 'analyze curvature']) {
+      const [name] = command.split(' ');
+      expect(lines.some((line) => line.trim().startsWith(name!))).toBe(true);
+      const help = await runCommand([...command.split(' '), '--help']);
       expect(help.status).toBe(0);
       for (const flag of ['--json', '--dry-run', '--seed', '--help']) expect(help.lines.join('\n')).toContain(flag);
     }
@@ -38,6 +39,9 @@ describe('the program', () => {
     [['train', 'x.yaml', '--resume', 'r'], 'Expected --resume without a preset'],
     [['sample', 'no-such-run'], 'to be the folder of a run'],
     [['doctor', '--golden', 'no-such-file'], 'to be a golden file'],
+    [['analyze', 'curvatur', 'run'], "unknown command 'curvatur'"],
+    [['analyze', 'curvature'], "missing required argument 'run'"],
+    [['analyze', 'curvature', 'no-such-run'], 'to be the folder of a run'],
   ] as const)('answers the mistake %j with status 2 and a sentence', async (args, message) => {
     const { status, errors, lines } = await runCommand(args);
     expect(status).toBe(2);

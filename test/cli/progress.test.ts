@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { withInterrupt } from '../../src/cli/interrupt.ts';
-import { createProgress, describeEvent, formatDuration } from '../../src/cli/progress.ts';
+import { createProgress, describeEvent, formatDuration, showEvent } from '../../src/cli/progress.ts';
 import { recordedTerminal } from './run-command.ts';
 
 describe('progress', () => {
@@ -43,6 +43,22 @@ describe('progress', () => {
     expect(describeEvent({ ...event, imagesPerSecond: 351.2, secondsLeft: 163.4, hostShare: 0 })).toBe(
       '12,800 of 70,144 images  loss 0.3125  351 images/s  2:43 left',
     );
+  });
+
+  it('tells an analysis with its run and time left, and lets it pass', () => {
+    const event = {
+      kind: 'analysis',
+      run: 'a',
+      part: 'trajectories',
+      done: 200,
+      count: 1_000,
+      secondsLeft: 65,
+    } as const;
+    expect(describeEvent(event)).toBe('a: trajectories, 200 of 1,000 samples  1:05 left');
+    const terminal = recordedTerminal(false);
+    const progress = createProgress(terminal);
+    for (let i = 0; i < 3; i++) showEvent(progress, event);
+    expect(terminal.errors.split('\n')).toHaveLength(2);
   });
 
   it('tells durations as people do', () => {

@@ -1,0 +1,93 @@
+/** A run that has been trained, as what uses its network opens it: config, checkpoint, parameters, sampler. */
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { openNativeRuntime } from '../engine/native/native-runtime.ts';
+import { CheckpointError } from '../errors.ts';
+import type { Model } from '../models/model.ts';
+import { parameterTypes } from '../models/parameters.ts';
+import { createSampler, type Sampler } from '../sampling/sampler.ts';
+import { type Checkpoint, latestCheckpoint, openCheckpoint, readCheckpoint } from '../training/checkpoint.ts';
+import { buildModel } from './build.ts';
+import type { RunConfig } from './config.ts';
+import { openRunData, type RunData } from './run-data.ts';
+import { readRunConfig, runDirectory } from './run-directory.ts';
+
+/** A run with a checkpoint. */
+export interface TrainedRun {
+  readonly config: RunConfig;
+  readonly checkpoint: Checkpoint;
+}
+
+/**
+ * The run in a folder with its newest checkpoint, or the run of which a folder is a checkpoint.
+ * @throws ConfigError if the folder holds no run; CheckpointError if nothing is trained yet.
+ */
+export async function openTrainedRun(directory: string): Promise<TrainedRun> {
+  const path = resolve(directory);
+  if (existsSync(join(path, 'checkpoint.json'))) {
+    return { config: readRunConfig(dirname(dirname(path))), checkpoint: await openCheckpoint(path) };
+  }
+  const config = readRunConfig(path);
+  const checkpoint = await latestCheckpoint(runDirectory(path).checkpoints);
+  if (checkpoint !== null) return { config, checkpoint };
+  throw new CheckpointError({
+    expected: `\`${directory}\` to hold a checkpoint`,
+    got: 'none',
+    where: 'experiments/trained-run',
+    remedy: `training it first: train --resume ${directory}`,
+  });
+}
+
+/** Averaged parameters, or those of the last step. */
+export type ParameterGroup = 'ema' | 'parameters';
+
+/** Which parameters a run offers to one who wants the averaged ones, or does not. */
+export function parameterGroup({ training }: RunConfig, wantsEma: boolean): ParameterGroup {
+  return wantsEma && training.ema !== null ? 'ema' : 'parameters';
+}
+
+/** Parameters by path. */
+async function parametersOf(checkpoint: Checkpoint, group: ParameterGroup): Promise<Record<string, Float32Array>> {
+  const tensors = await readCheckpoint(checkpoint, `${group}.`);
+  // Parameters are float32 by the model's own types; the sampler's stepper checks them against those.
+  return Object.fromEntries(
+    [...tensors].map(([name, { data }]) => [name.slice(group.length + 1), data as Float32Array]),
+  );
+}
+
+/** The network of a trained run on its data. @throws ConfigError or DataError if the data or the model cannot be had. */
+export async function openRunModel(config: RunConfig): Promise<{ readonly data: RunData; readonly model: Model }> {
+  const data = await openRunData(config);
+  return { data, model: buildModel(config.model, { shape: data.shape, classes: data.classes?.length ?? null }) };
+}
+
+/** What a sampler of a run is made of. */
+export interface RunSamplerOptions {
+  readonly model: Model;
+  readonly group: ParameterGroup;
+  /** Samples that go through the network together. */
+  readonly batch: number;
+  readonly runtime: RunConfig['runtime'];
+}
+
+/** Opens a runtime and a sampler for as long as `use` takes. @throws RuntimeError if they cannot be had. */
+export async function withSampler<T>(
+  { checkpoint }: TrainedRun,
+  { model, group, batch, runtime: settings }: RunSamplerOptions,
+  use: (sampler: Sampler) => Promise<T>,
+): Promise<T> {
+  const runtime = await openNativeRuntime(settings);
+  try {
+    const parameters = await parametersOf(checkpoint, group);
+    return await use(
+      await createSampler(runtime, { model, parameterTypes: parameterTypes(model.parameters), parameters, batch }),
+    );
+  } finally {
+    runtime.release();
+  }
+}
+
+/** The label of each of `count` samples where none are chosen: the classes in turn; null for a model without. */
+export function labelsInTurn(count: number, classes: number | null): Int32Array | null {
+  return classes === null ? null : Int32Array.from({ length: count }, (_, i) => i % classes);
+}
