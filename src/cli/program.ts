@@ -6,6 +6,7 @@ import type { Runner } from '../experiments/run-types.ts';
 import type { CommandContext } from './context.ts';
 import { doctorCommand } from './doctor.ts';
 import { interruptedStatus } from './interrupt.ts';
+import { reproduceCommand } from './reproduce.ts';
 import { sampleCommand } from './sample.ts';
 import { startCommand } from './start.ts';
 import type { Terminal } from './terminal.ts';
@@ -36,6 +37,7 @@ function createProgram(context: CommandContext): Command {
     .addCommand(startCommand(context))
     .addCommand(trainCommand(context))
     .addCommand(sampleCommand(context))
+    .addCommand(reproduceCommand(context))
     .addCommand(doctorCommand(context));
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({

@@ -44,10 +44,13 @@ export function createProgress(terminal: Terminal): Progress {
   };
 }
 
-/** Shows an event: steps and samples come and go, the rest stays. */
+/** Kinds of events that come and go; the rest stays. */
+const passing: readonly RunEvent['kind'][] = ['step', 'sample', 'work'];
+
+/** Shows an event: steps, samples and work come and go, the rest stays. */
 export function showEvent(progress: Progress, event: RunEvent): void {
   const text = describeEvent(event);
-  if (event.kind === 'step' || event.kind === 'sample') progress.show(text);
+  if (passing.includes(event.kind)) progress.show(text);
   else progress.print(text);
 }
 
@@ -71,6 +74,8 @@ export function describeEvent(event: RunEvent): string {
       const left = event.secondsLeft === null ? '' : `  ${formatDuration(event.secondsLeft)} left`;
       return `${integers.format(event.done)} of ${integers.format(event.count)} samples${left}`;
     }
+    case 'work':
+      return `${integers.format(event.done)} of ${integers.format(event.count)} ${event.unit}  ${formatDuration(event.secondsLeft)} left`;
     case 'note':
       return event.text;
   }

@@ -24,6 +24,16 @@ export interface SampleEvent {
   readonly secondsLeft: number | null;
 }
 
+/** Pieces of work that are being done, where they are neither steps nor samples. */
+export interface WorkEvent {
+  readonly kind: 'work';
+  readonly done: number;
+  readonly count: number;
+  /** What is counted, in the plural. */
+  readonly unit: string;
+  readonly secondsLeft: number;
+}
+
 /** Anything else a person should know, as a sentence. */
 export interface NoteEvent {
   readonly kind: 'note';
@@ -31,7 +41,7 @@ export interface NoteEvent {
 }
 
 /** What happens during a run. */
-export type RunEvent = TrainingEvent | SampleEvent | NoteEvent;
+export type RunEvent = TrainingEvent | SampleEvent | WorkEvent | NoteEvent;
 
 /** A mean loss with what it rests on. */
 export interface LossEstimate {

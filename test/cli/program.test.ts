@@ -11,7 +11,7 @@ describe('the program', () => {
   it('explains itself and each command', async () => {
     const { status, lines } = await runCommand(['--help']);
     expect(status).toBe(0);
-    for (const command of ['start', 'train', 'sample', 'doctor']) {
+    for (const command of ['start', 'train', 'sample', 'reproduce', 'doctor']) {
       expect(lines.some((line) => line.trim().startsWith(command))).toBe(true);
       const help = await runCommand([command, '--help']);
       expect(help.status).toBe(0);

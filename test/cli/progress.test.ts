@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { withInterrupt } from '../../src/cli/interrupt.ts';
-import { createProgress, describeEvent, formatDuration } from '../../src/cli/progress.ts';
+import { createProgress, describeEvent, formatDuration, showEvent } from '../../src/cli/progress.ts';
 import { recordedTerminal } from './run-command.ts';
 
 describe('progress', () => {
@@ -43,6 +43,14 @@ describe('progress', () => {
     expect(describeEvent({ ...event, imagesPerSecond: 351.2, secondsLeft: 163.4, hostShare: 0 })).toBe(
       '12,800 of 70,144 images  loss 0.3125  351 images/s  2:43 left',
     );
+  });
+
+  it('tells pieces of work with the time left, each in the place of the last', () => {
+    const event = { kind: 'work', done: 1_200, count: 3_000, unit: 'batches', secondsLeft: 75 } as const;
+    expect(describeEvent(event)).toBe('1,200 of 3,000 batches  1:15 left');
+    const terminal = recordedTerminal(true);
+    showEvent(createProgress(terminal), { ...event, done: 1, count: 2 });
+    expect(terminal.errors).toBe('\r\u001b[2K1 of 2 batches  1:15 left');
   });
 
   it('tells durations as people do', () => {
