@@ -7,6 +7,7 @@ import { analyzeCommand } from './analyze.ts';
 import type { CommandContext } from './context.ts';
 import { doctorCommand } from './doctor.ts';
 import { interruptedStatus } from './interrupt.ts';
+import { reproduceCommand } from './reproduce.ts';
 import { sampleCommand } from './sample.ts';
 import { startCommand } from './start.ts';
 import type { Terminal } from './terminal.ts';
@@ -38,6 +39,7 @@ function createProgram(context: CommandContext): Command {
     .addCommand(trainCommand(context))
     .addCommand(sampleCommand(context))
     .addCommand(analyzeCommand(context))
+    .addCommand(reproduceCommand(context))
     .addCommand(doctorCommand(context));
   for (const command of withSubcommands(program)) {
     command.exitOverride().configureOutput({

@@ -45,9 +45,9 @@ export function createProgress(terminal: Terminal): Progress {
 }
 
 /** Kinds of events that come and go; the rest stays. */
-const passing: readonly RunEvent['kind'][] = ['step', 'sample', 'preliminary', 'analysis'];
+const passing: readonly RunEvent['kind'][] = ['step', 'sample', 'preliminary', 'work'];
 
-/** Shows an event. */
+/** Shows an event: steps, samples and work come and go, the rest stays. */
 export function showEvent(progress: Progress, event: RunEvent): void {
   const text = describeEvent(event);
   if (passing.includes(event.kind)) progress.show(text);
@@ -86,8 +86,10 @@ export function describeEvent(event: RunEvent): string {
       const left = event.secondsLeft === null ? '' : `  ${formatDuration(event.secondsLeft)} left`;
       return `${integers.format(event.done)} of ${integers.format(event.count)} samples${left}`;
     }
-    case 'analysis':
-      return `${event.run}: ${event.part}, ${integers.format(event.done)} of ${integers.format(event.count)} samples  ${formatDuration(event.secondsLeft)} left`;
+    case 'work': {
+      const what = event.what === undefined ? '' : `${event.what}, `;
+      return `${what}${integers.format(event.done)} of ${integers.format(event.count)} ${event.unit}  ${formatDuration(event.secondsLeft)} left`;
+    }
     case 'note':
       return event.text;
   }

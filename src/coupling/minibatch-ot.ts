@@ -1,6 +1,6 @@
 /** Optimal transport within the batch: fresh noise, given to the data in the cheapest order. */
 import type { Coupling } from './coupling.ts';
-import { optimalPairing, type PairingTools, reportOf, takeRows } from './optimal-pairing.ts';
+import { optimalPairing, type PairingTools, pairingOf } from './optimal-pairing.ts';
 import { statelessCoupling } from './stateless-coupling.ts';
 import type { CostKind } from './transport-cost.ts';
 
@@ -18,18 +18,9 @@ export interface MinibatchOtOptions {
  * batch is small beside the data: the noise of a datum then is far from its own by the optimal plan of the whole set.
  */
 export function minibatchOtCoupling({ cost: kind, perClass }: MinibatchOtOptions, tools: PairingTools): Coupling {
-  return statelessCoupling('minibatch-ot', async ({ target, labels }, { source, seeds }) => {
-    const elements = target.length / labels.length;
+  return statelessCoupling('minibatch-ot', async ({ target, labels }, noise) => {
+    const rows = { ...noise, target, labels, elements: target.length / labels.length };
     const groups = perClass ? labels : null;
-    const pairing = await optimalPairing({ source, target, elements }, { kind, groups, nearIdentity: false }, tools);
-    const { sourceOf, cost } = pairing;
-    return {
-      source: takeRows(source, sourceOf, elements),
-      seeds: seeds.map((_, row) => seeds[sourceOf[row]!]!),
-      target,
-      labels,
-      cost,
-      report: reportOf(pairing),
-    };
+    return pairingOf(rows, await optimalPairing(rows, { kind, groups, nearIdentity: false }, tools));
   });
 }

@@ -1,7 +1,7 @@
 /** The cheapest way to pair the noises of a batch with its data, checked in float64. */
 import type { DotProducts } from '../numerics/dot-products.ts';
-import type { PairingReport } from './coupling.ts';
-import { assignmentCosts, type CostKind, type PairRows, pairCost } from './transport-cost.ts';
+import type { Pairing, PairingReport } from './coupling.ts';
+import { alignedCosts, assignmentCosts, type CostKind, type PairRows, pairCost } from './transport-cost.ts';
 
 /** A square problem of assignment. */
 export interface SquareCosts {
@@ -59,6 +59,27 @@ function submatrix(values: Float32Array, count: number, members: Uint32Array): F
 }
 
 /**
+ * A match of rows with columns, made group by group.
+ * @param costs   float32 [count, count].
+ * @param groups  int32 [count]; `null` for one group.
+ * @param match   column of each row of a group's own costs, int32 [size].
+ * @returns column of each row: uint32 [count].
+ */
+export async function matchWithinGroups(
+  costs: Float32Array,
+  groups: Int32Array | null,
+  match: (values: Float32Array, size: number) => Promise<Int32Array>,
+): Promise<Uint32Array> {
+  const count = Math.round(Math.sqrt(costs.length));
+  const columnOf = new Uint32Array(count);
+  for (const members of membersOf(groups, count)) {
+    const columns = await match(submatrix(costs, count, members), members.length);
+    for (const [i, row] of members.entries()) columnOf[row] = members[columns[i]!]!;
+  }
+  return columnOf;
+}
+
+/**
  * Takes over from a permutation the cycles that are cheaper than the pairs they replace, by costs in float64: what float32 costs
  * could not tell apart stays as it was, so that the total never rises ([davtyan:25], theorem 1).
  */
@@ -100,15 +121,9 @@ export async function optimalPairing(
   { kind, groups, nearIdentity }: PairingOptions,
   { products, solve }: PairingTools,
 ): Promise<OptimalPairing> {
-  const count = rows.target.length / rows.elements;
   const costs = await assignmentCosts(kind, rows, products);
-  const permutation = new Uint32Array(count);
-  for (const members of membersOf(groups, count)) {
-    const values = submatrix(costs, count, members);
-    const columns = await solve({ values, size: members.length, nearIdentity });
-    for (const [i, row] of members.entries()) permutation[row] = members[columns[i]!]!;
-  }
-  const costBefore = Float64Array.from({ length: count }, (_, row) => pairCost(kind, rows, [row, row]));
+  const permutation = await matchWithinGroups(costs, groups, (values, size) => solve({ values, size, nearIdentity }));
+  const costBefore = alignedCosts(kind, rows);
   return { costBefore, ...takeCheaperCycles(permutation, rows, { kind, costBefore }) };
 }
 
@@ -125,4 +140,21 @@ export function takeRows(values: Float32Array, order: Uint32Array, elements: num
     taken.set(values.subarray(from * elements, (from + 1) * elements), row * elements);
   }
   return taken;
+}
+
+/** Fresh noises with the data that they were matched with, as training takes them. */
+export function pairingOf(
+  rows: PairRows & { readonly seeds: Uint32Array; readonly labels: Int32Array },
+  pairing: OptimalPairing,
+): Omit<Pairing, 'commit'> {
+  const { source, target, elements, seeds, labels } = rows;
+  const { sourceOf, cost } = pairing;
+  return {
+    source: takeRows(source, sourceOf, elements),
+    seeds: seeds.map((_, row) => seeds[sourceOf[row]!]!),
+    target,
+    labels,
+    cost,
+    report: reportOf(pairing),
+  };
 }

@@ -71,7 +71,8 @@ async function measureRun(
     reference,
     referenceSamples: request.referenceSamples,
     batch: sampling.batchSize,
-    onProgress: (progress: FlowProgress) => onEvent({ kind: 'analysis', run: name, ...progress }),
+    onProgress: ({ part, ...progress }: FlowProgress) =>
+      onEvent({ kind: 'work', what: `${name}: ${part}`, unit: 'samples', ...progress }),
   };
   const options = { model, group, batch: sampling.batchSize, runtime };
   const measured = await withSampler(run, options, (sampler) => measureFlow(sampler, plan));

@@ -4,6 +4,7 @@ import { independentCoupling } from '../coupling/independent.ts';
 import { loomCoupling } from '../coupling/loom.ts';
 import { minibatchOtCoupling } from '../coupling/minibatch-ot.ts';
 import type { PairingTools } from '../coupling/optimal-pairing.ts';
+import { sinkhornCoupling } from '../coupling/sinkhorn.ts';
 import type { CouplingData } from '../coupling/whole-cost.ts';
 import { ConfigError } from '../errors.ts';
 import { dit } from '../models/dit.ts';
@@ -79,6 +80,8 @@ export function buildCoupling(config: RunConfig, { data, tools }: CouplingParts)
       return independentCoupling();
     case 'minibatch-ot':
       return minibatchOtCoupling(coupling, tools);
+    case 'sinkhorn':
+      return sinkhornCoupling(coupling, tools);
     case 'loom': {
       const batch = pairedImages(config);
       const trainAfter = Math.ceil((coupling.trainAfter ?? 0) / batch) * batch;

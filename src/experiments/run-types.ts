@@ -32,16 +32,16 @@ export interface SampleEvent {
   readonly secondsLeft: number | null;
 }
 
-/** A part of an analysis of a run, over samples. */
-export interface AnalysisEvent {
-  readonly kind: 'analysis';
-  /** Name of the run. */
-  readonly run: string;
-  /** What is being measured. */
-  readonly part: string;
+/** Pieces of work that are being done, where they are neither steps nor samples. */
+export interface WorkEvent {
+  readonly kind: 'work';
+  /** What is being done, where there are several things. */
+  readonly what?: string;
   readonly done: number;
   readonly count: number;
-  /** Until the end of the whole analysis of this run; NaN where nothing has been timed. */
+  /** What is counted, in the plural. */
+  readonly unit: string;
+  /** Until the end of everything; NaN where nothing has been timed. */
   readonly secondsLeft: number;
 }
 
@@ -52,7 +52,7 @@ export interface NoteEvent {
 }
 
 /** What happens during a run. */
-export type RunEvent = TrainingEvent | SampleEvent | AnalysisEvent | NoteEvent;
+export type RunEvent = TrainingEvent | SampleEvent | WorkEvent | NoteEvent;
 
 /** A mean loss with what it rests on. */
 export interface LossEstimate {

@@ -11,7 +11,7 @@ describe('the program', () => {
   it('explains itself and each command', async () => {
     const { status, lines } = await runCommand(['--help']);
     expect(status).toBe(0);
-    for (const command of ['start', 'train', 'sample', 'doctor', 'analyze curvature']) {
+    for (const command of ['start', 'train', 'sample', 'reproduce', 'doctor', 'analyze curvature']) {
       const [name] = command.split(' ');
       expect(lines.some((line) => line.trim().startsWith(name!))).toBe(true);
       const help = await runCommand([...command.split(' '), '--help']);

@@ -45,20 +45,15 @@ describe('progress', () => {
     );
   });
 
-  it('tells an analysis with its run and time left, and lets it pass', () => {
-    const event = {
-      kind: 'analysis',
-      run: 'a',
-      part: 'trajectories',
-      done: 200,
-      count: 1_000,
-      secondsLeft: 65,
-    } as const;
-    expect(describeEvent(event)).toBe('a: trajectories, 200 of 1,000 samples  1:05 left');
-    const terminal = recordedTerminal(false);
-    const progress = createProgress(terminal);
-    for (let i = 0; i < 3; i++) showEvent(progress, event);
-    expect(terminal.errors.split('\n')).toHaveLength(2);
+  it('tells pieces of work with the time left, each in the place of the last', () => {
+    const event = { kind: 'work', done: 1_200, count: 3_000, unit: 'batches', secondsLeft: 75 } as const;
+    expect(describeEvent(event)).toBe('1,200 of 3,000 batches  1:15 left');
+    expect(describeEvent({ ...event, what: 'a: trajectories' })).toBe(
+      'a: trajectories, 1,200 of 3,000 batches  1:15 left',
+    );
+    const terminal = recordedTerminal(true);
+    showEvent(createProgress(terminal), { ...event, done: 1, count: 2 });
+    expect(terminal.errors).toBe('\r\u001b[2K1 of 2 batches  1:15 left');
   });
 
   it('tells durations as people do', () => {

@@ -110,15 +110,15 @@ describe('the analysis of a run', () => {
   it('tells its progress, and ends when it is interrupted', async () => {
     const events: RunEvent[] = [];
     await runner.analyzeCurvature(requestOf('told', { onEvent: (event) => void events.push(event) }));
-    expect(events.map((event) => event.kind === 'analysis' && [event.part, event.done, event.count])).toEqual([
-      ['solver errors', 0, 13],
-      ['solver errors', 8, 13],
-      ['solver errors', 13, 13],
-      ['trajectories', 8, 20],
-      ['trajectories', 16, 20],
-      ['trajectories', 20, 20],
+    expect(events.map((event) => event.kind === 'work' && [event.what, event.done, event.count])).toEqual([
+      ['run: solver errors', 0, 13],
+      ['run: solver errors', 8, 13],
+      ['run: solver errors', 13, 13],
+      ['run: trajectories', 8, 20],
+      ['run: trajectories', 16, 20],
+      ['run: trajectories', 20, 20],
     ]);
-    expect(events.at(-1)).toMatchObject({ run: 'run', secondsLeft: 0 });
+    expect(events.at(-1)).toMatchObject({ unit: 'samples', secondsLeft: 0 });
     const controller = new AbortController();
     const stop = runner.analyzeCurvature(
       requestOf('stopped', {

@@ -30,6 +30,29 @@ const minibatchOt = z.strictObject({
   largeBatch,
 });
 
+// [cuturi:13].
+const sinkhorn = z.strictObject({
+  kind: z.literal('sinkhorn').describe('Fresh noise, given to the data of a batch by an entropic plan.'),
+  cost,
+  perClass,
+  largeBatch,
+  epsilon: z
+    .number()
+    .gt(0)
+    .default(0.05)
+    .describe(
+      "Weight of the entropy, in units of the standard deviation of the batch's costs without the means of rows and columns.",
+    ),
+  tolerance: z.number().gt(0).default(1e-3).describe("Error of the plan's marginals (L1) at which the iteration ends."),
+  maxIterations: count.default(5000).describe('Most iterations; a plan that is not found by then stops the run.'),
+  sources: z
+    .enum(['once', 'with-replacement'])
+    .default('once')
+    .describe(
+      "Whether every noise of a batch is used once, or each datum draws for itself, so that noises repeat ('with-replacement').",
+    ),
+});
+
 // [davtyan:25], appendix F.1 and F.2.
 const refresh = z
   .discriminatedUnion('kind', [
@@ -73,6 +96,7 @@ export const couplingSection = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('independent').describe('Fresh noise for every image, every time.') }),
     minibatchOt,
+    sinkhorn,
     loom,
   ])
   .prefault({ kind: 'independent' })

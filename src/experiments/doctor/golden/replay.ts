@@ -10,6 +10,7 @@ import { replayLoomSim } from './loom-sim.ts';
 import { replayMulberry32 } from './mulberry32.ts';
 import { replayOdeDopri5 } from './ode-dopri5.ts';
 import { replayOdeFixed } from './ode-fixed.ts';
+import { replayOt1d } from './ot-1d.ts';
 import { createTally, type Replayer, type SectionResult } from './section.ts';
 
 /** Replayers by the name of their section. Sections without one are skipped. */
@@ -17,6 +18,7 @@ export const replayers: Readonly<Record<string, Replayer>> = {
   mulberry32_seed1_first5: replayMulberry32,
   ode_fixed: replayOdeFixed,
   ode_dopri5_torchdiffeq_controller: replayOdeDopri5,
+  ot1d: replayOt1d,
   ema: replayEma,
   gaussian_field: replayGaussianField,
   adm_timestep_embedding_dim8: replayTimeEmbedding,
