@@ -10,6 +10,7 @@ import { addSharedFlags, printSettings, type SharedFlags } from './shared-flags.
 interface ReproduceFlags extends SharedFlags {
   readonly scale: Scale;
   readonly out?: string;
+  readonly data?: string;
 }
 
 /** `reproduce <figure>`: a figure or table of a paper, the paper's numbers beside measured ones. Status 1 if they disagree. */
@@ -19,12 +20,13 @@ export function reproduceCommand(context: CommandContext, table: ReproductionTab
     .description("measure a figure or table of a paper; the paper's numbers beside the measured ones")
     .argument('<figure>', 'name of the figure or table')
     .addOption(new Option('--scale <scale>', 'amount of work').choices(scales).default('laptop'))
+    .option('--data <source>', 'an embedded set or a path, in place of the data of the figure')
     .option('--out <folder>', 'folder for numbers and charts (default: reproductions/<figure>)')
     .addHelpText('after', ['', 'Figures and tables:', ...figures].join('\n'));
   return addSharedFlags(command).action(async (figure: string, flags: ReproduceFlags) => {
     const { scale, json = false, dryRun = false, seed = 0 } = flags;
     const reproduction = await findReproduction(table, figure).load();
-    const prepared = reproduction({ scale, seed });
+    const prepared = reproduction({ scale, seed, data: flags.data ?? null });
     const directory = flags.out ?? join('reproductions', figure);
     if (dryRun) {
       printSettings(context.terminal, { json }, { figure, scale, directory, ...prepared.settings });

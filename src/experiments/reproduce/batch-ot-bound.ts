@@ -1,6 +1,7 @@
 /** Appendix B of "Generative Lines Matching Models" [matityahu:24], measured: what pairing within a batch can do, and the bound of it. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { ConfigError } from '../../errors.ts';
 import { lineChart } from '../../report/line-chart.ts';
 import { writeWhole } from '../run-directory.ts';
 import { type BatchCell, judgeBound, type SimilarityNeeded, similaritiesNeeded } from './batch-ot-claims.ts';
@@ -17,13 +18,17 @@ const powersOfTwo = (from: number, to: number) => Array.from({ length: to - from
  * optimally paired ones, and the bound sqrt(2 log n / d) of [matityahu:24], eq. (24); and the batch that a similarity of 1/2 takes
  * beside the paper's n = e^(d/8), eq. (25). The paper states the bound and measures nothing here; its scale differs in repetitions only.
  */
-export const batchOtBound: Reproduction = ({ scale, seed }) =>
-  prepareBatchOt({
+export const batchOtBound: Reproduction = ({ scale, seed, data }) => {
+  if (data !== null) {
+    throw new ConfigError({ expected: 'no --data, as this figure draws its own', got: data, where: 'reproduce' });
+  }
+  return prepareBatchOt({
     seed,
     batchSizes: powersOfTwo(1, 10),
     dimensions: powersOfTwo(3, 9),
     repetitions: repetitionsAt[scale],
   });
+};
 
 /** The reproduction with settings of one's own. */
 export function prepareBatchOt(settings: BatchOtSettings): PreparedReproduction {

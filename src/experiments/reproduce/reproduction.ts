@@ -35,5 +35,13 @@ export interface PreparedReproduction {
   run(context: ReproductionContext): Promise<ReproductionOutcome>;
 }
 
-/** Prepares a reproduction at a scale, from a seed. */
-export type Reproduction = (request: { readonly scale: Scale; readonly seed: number }) => PreparedReproduction;
+/** What a reproduction can be asked for. */
+export interface ReproductionRequest {
+  readonly scale: Scale;
+  readonly seed: number;
+  /** Data in place of the reproduction's own: the name of an embedded set, or a path; `null` for its own. */
+  readonly data: string | null;
+}
+
+/** Prepares a reproduction. @throws ConfigError if the request does not suit it. */
+export type Reproduction = (request: ReproductionRequest) => PreparedReproduction;

@@ -19,6 +19,10 @@ export const reproductions: ReproductionTable = {
     summary: 'similarity of noise and data in a batch, and its bound (Generative Lines Matching Models, appendix B)',
     load: async () => (await import('./batch-ot-bound.ts')).batchOtBound,
   },
+  'loom-fig9': {
+    summary: 'reassignments and transport cost of LOOM by batch and caches (Faster Inference ..., figures 9 to 12)',
+    load: async () => (await import('./loom-convergence.ts')).loomConvergence,
+  },
 };
 
 /** The entry of a name. @throws ConfigError if there is no reproduction of this name. */

@@ -1,0 +1,228 @@
+/** Figures 9 to 12 of LOOM-CFM [davtyan:25] without a network: how the coupling of a set improves, batch by batch. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type SimulatedEpoch, simulateCoupling } from '../../analysis/coupling-simulation.ts';
+import { exactPairs, type TransportOptimum, transportOptimum } from '../../analysis/transport-optimum.ts';
+import type { Coupling } from '../../coupling/coupling.ts';
+import { independentCoupling } from '../../coupling/independent.ts';
+import { loomCoupling } from '../../coupling/loom.ts';
+import { minibatchOtCoupling } from '../../coupling/minibatch-ot.ts';
+import type { PairingTools } from '../../coupling/optimal-pairing.ts';
+import { drawSeeds } from '../../coupling/seed-cache.ts';
+import { wholeCostOf } from '../../coupling/whole-cost.ts';
+import { lineChart } from '../../report/line-chart.ts';
+import { openPairingTools } from '../coupling-setup.ts';
+import { writeWhole } from '../run-directory.ts';
+import { type OpenCouplingData, openCouplingData } from './coupling-data.ts';
+import { convergenceLines, judgeConvergence } from './loom-convergence-report.ts';
+import type { PreparedReproduction, Reproduction, ReproductionContext, Scale } from './reproduction.ts';
+
+/** A coupling at work. */
+export interface SimulatedCoupling {
+  readonly name: string;
+  readonly kind: 'independent' | 'minibatch-ot' | 'loom';
+  readonly batch: number;
+  /** Noises a datum keeps; 1 where none are kept. */
+  readonly caches: number;
+  readonly epochs: number;
+}
+
+/** What was measured of one. */
+export interface SimulatedRun extends SimulatedCoupling {
+  readonly history: readonly SimulatedEpoch[];
+  readonly seconds: number;
+}
+
+/** All that the numbers depend on. */
+export interface ConvergenceSettings {
+  readonly seed: number;
+  readonly source: string;
+  /** Images from the start of the set; `null` for all. */
+  readonly count: number | null;
+  readonly couplings: readonly SimulatedCoupling[];
+}
+
+const loomEpochs: { readonly [S in Scale]: number } = { laptop: 30, paper: 1000 };
+
+/** The couplings to be compared: the paper varies the batch (figures 9, 10) and the caches (figures 11, 12). */
+function couplingsFor(epochs: number): SimulatedCoupling[] {
+  const loom = (batch: number, caches: number): SimulatedCoupling => ({
+    name: `loom, batch ${batch}, ${caches} ${caches === 1 ? 'cache' : 'caches'}`,
+    kind: 'loom',
+    batch,
+    caches,
+    epochs,
+  });
+  return [
+    { name: 'independent, batch 128', kind: 'independent', batch: 128, caches: 1, epochs: 2 },
+    { name: 'minibatch-ot, batch 128', kind: 'minibatch-ot', batch: 128, caches: 1, epochs: 2 },
+    loom(32, 1),
+    loom(64, 1),
+    loom(128, 1),
+    loom(128, 4),
+  ];
+}
+
+/** The figures on the first 10,000 images of a set; the paper has CIFAR-10, and gives no numbers. */
+export const loomConvergence: Reproduction = ({ scale, seed, data }) =>
+  prepareConvergence({
+    seed,
+    source: data ?? 'fashion',
+    count: exactPairs,
+    couplings: couplingsFor(loomEpochs[scale]),
+  });
+
+function couplingOf({ kind, caches }: SimulatedCoupling, opened: OpenCouplingData, tools: PairingTools, seed: number) {
+  switch (kind) {
+    case 'independent':
+      return independentCoupling();
+    case 'minibatch-ot':
+      return minibatchOtCoupling({ cost: 'squared', perClass: false }, tools);
+    case 'loom': {
+      const switches = { perClass: false, reassign: true, keep: true, trainAfter: 0, refresh: null, interpolate: 1 };
+      const options = { ...switches, caches, cost: 'squared' } as const;
+      return loomCoupling({ options, data: opened.data, tools, seed });
+    }
+  }
+}
+
+/** Exact cost of all pairs that a coupling keeps; `null` where it keeps none. */
+function exactCost(coupling: Coupling, { caches }: SimulatedCoupling, { data }: OpenCouplingData, seed: number) {
+  const { seeds } = coupling.state();
+  if (!(seeds instanceof Uint32Array)) return null;
+  return async () => {
+    const kept = coupling.state().seeds as Uint32Array; // as before
+    return (await wholeCostOf(kept, { data, seed, caches, cost: 'squared', pairs: kept.length })).cost;
+  };
+}
+
+/** The reproduction with settings of one's own. */
+export function prepareConvergence(settings: ConvergenceSettings): PreparedReproduction {
+  return {
+    settings: { ...settings },
+    async run(context) {
+      const began = performance.now();
+      const opened = await openCouplingData(settings.source, settings.count);
+      const { tools, close } = openPairingTools();
+      try {
+        const runs = await simulateAll(settings, opened, { tools, ...context });
+        const optimum = await optimumOf(settings, opened, { tools, ...context });
+        const verdict = judgeConvergence(runs);
+        const seconds = (performance.now() - began) / 1000;
+        const { count, elements } = opened.data;
+        const result = { ...settings, count, elements, seconds, optimum, claims: verdict, runs };
+        return {
+          lines: convergenceLines(runs, optimum, { ...verdict, count, elements }),
+          agrees: Object.values(verdict).every(Boolean),
+          paths: writeFiles(context, runs, result),
+          result,
+        };
+      } finally {
+        await close();
+      }
+    },
+  };
+}
+
+type Surroundings = Pick<ReproductionContext, 'signal' | 'onEvent'> & { readonly tools: PairingTools };
+
+async function simulateAll(
+  { seed, couplings }: ConvergenceSettings,
+  opened: OpenCouplingData,
+  { tools, signal, onEvent }: Surroundings,
+): Promise<SimulatedRun[]> {
+  const { count } = opened.data;
+  const images = couplings.reduce((sum, { epochs }) => sum + epochs * count, 0);
+  const began = performance.now();
+  let before = 0;
+  const runs: SimulatedRun[] = [];
+  for (const simulated of couplings) {
+    const started = performance.now();
+    const coupling = couplingOf(simulated, opened, tools, seed);
+    const { next, close } = opened.batches(seed, simulated.batch);
+    const history: SimulatedEpoch[] = [];
+    const onBatch = (own: number) => {
+      const done = before + own;
+      const secondsLeft = (((performance.now() - began) / 1000) * (images - done)) / done;
+      onEvent({ kind: 'work', what: simulated.name, done, count: images, unit: 'images', secondsLeft });
+    };
+    const wholeCost = exactCost(coupling, simulated, opened, seed);
+    const options = { ...simulated, seed, count, cost: 'squared', next, wholeCost, signal, onBatch } as const;
+    for await (const epoch of simulateCoupling(coupling, options)) history.push(epoch);
+    await close();
+    before += simulated.epochs * count;
+    runs.push({ ...simulated, history, seconds: (performance.now() - started) / 1000 });
+  }
+  return runs;
+}
+
+/** The cheapest pairing of all data with one noise each, those of the couplings that keep one. */
+async function optimumOf(
+  { seed }: ConvergenceSettings,
+  { data }: OpenCouplingData,
+  { tools, signal, onEvent }: Surroundings,
+): Promise<(Pick<TransportOptimum, 'cost'> & { readonly seconds: number }) | null> {
+  if (data.count > exactPairs) return null;
+  signal.throwIfAborted();
+  onEvent({ kind: 'note', text: `exact optimum of ${data.count} pairs` });
+  const began = performance.now();
+  const set = {
+    data,
+    seeds: drawSeeds(data.count, seed),
+    rows: Uint32Array.from({ length: data.count }, (_, row) => row),
+    flipped: new Uint8Array(data.count),
+  };
+  const { cost } = await transportOptimum(set, tools);
+  return { cost, seconds: (performance.now() - began) / 1000 };
+}
+
+const csvHeader = 'coupling,batch,caches,epoch,batch_cost,batch_cost_standard_error,reassigned,whole_cost';
+
+function csvOf(runs: readonly SimulatedRun[]): string {
+  const rows = runs.flatMap(({ kind, batch, caches, history }) =>
+    history.map(({ epoch, batchCost, standardError, reassigned, wholeCost }) =>
+      [kind, batch, caches, epoch, batchCost, standardError, reassigned, wholeCost ?? ''].join(','),
+    ),
+  );
+  return `${[csvHeader, ...rows].join('\n')}\n`;
+}
+
+function chart(
+  runs: readonly SimulatedRun[],
+  yLabel: string,
+  { title, of }: { readonly title: string; readonly of: (epoch: SimulatedEpoch, run: SimulatedRun) => number },
+) {
+  const series = runs
+    .filter(({ kind }) => kind === 'loom')
+    .map((run) => ({
+      name: run.name,
+      x: run.history.map(({ epoch }) => epoch),
+      y: run.history.map((epoch) => of(epoch, run)),
+    }));
+  return lineChart(series, { title, xLabel: 'epochs', yLabel });
+}
+
+function writeFiles(
+  { directory }: ReproductionContext,
+  runs: readonly SimulatedRun[],
+  result: Readonly<Record<string, unknown>>,
+): string[] {
+  mkdirSync(directory, { recursive: true });
+  const files = {
+    'convergence.json': `${JSON.stringify(result, null, 2)}\n`,
+    'convergence.csv': csvOf(runs),
+    'reassignments.svg': chart(runs, 'share of a batch that is reassigned', {
+      title: 'Reassignments (figures 9 and 11)',
+      of: ({ reassigned }, { batch }) => reassigned / batch,
+    }),
+    'cost.svg': chart(runs, 'squared distance per pair', {
+      title: 'Transport cost of the batches (figures 10 and 12)',
+      of: ({ batchCost }) => batchCost,
+    }),
+  };
+  return Object.entries(files).map(([name, text]) => {
+    const path = join(directory, name);
+    writeWhole(path, text);
+    return path;
+  });
+}
