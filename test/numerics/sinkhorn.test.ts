@@ -101,7 +101,9 @@ describe('as epsilon goes to 0', () => {
   it.each([2, 3, 4, 5, 6, 7])('the cost of a plan with %i rows and columns goes to that of the best pairing', (n) => {
     const cost = randomCost(100 + n, [n, n]);
     const best = leastMeanCost(cost);
-    const excess = [0.1, 0.01, 0.001].map((epsilon) => annealed(cost, { epsilon, ...precise, tolerance: 1e-10 }).cost - best);
+    const excess = [0.1, 0.01, 0.001].map(
+      (epsilon) => annealed(cost, { epsilon, ...precise, tolerance: 1e-10 }).cost - best,
+    );
     expect(excess[0]!).toBeGreaterThanOrEqual(excess[1]! - 1e-9);
     expect(excess[1]!).toBeGreaterThanOrEqual(excess[2]! - 1e-9);
     // The excess is at most epsilon times the largest relative entropy, log n.
