@@ -98,14 +98,14 @@ export function meanMaximalSimilarity({ values, size }: SimilarityMatrix, batch:
  */
 export function meanPairedSimilarity({ values, size }: SimilarityMatrix, batch: number): number {
   checkBatch(size, batch);
-  const costs = new Float32Array(batch * batch);
+  const block = new Float32Array(batch * batch);
   let sum = 0;
   for (let start = 0; start < size; start += batch) {
-    for (let k = 0; k < costs.length; k++) {
-      costs[k] = -values[(start + Math.floor(k / batch)) * size + start + (k % batch)]!;
+    for (let i = 0; i < batch; i++) {
+      const from = (start + i) * size + start;
+      block.set(values.subarray(from, from + batch), i * batch);
     }
-    const { rowToColumn } = solveAssignment({ values: costs, rows: batch, columns: batch });
-    for (let i = 0; i < batch; i++) sum -= costs[i * batch + rowToColumn[i]!]!;
+    sum += solveAssignment({ values: block, rows: batch, columns: batch }, { maximize: true }).total;
   }
   return sum / size;
 }

@@ -13,11 +13,12 @@ const negligible = 1e-14;
  * The positive entries are the edges of a graph between rows and columns. As long as it has a cycle, the entries along it are
  * changed by +s, -s, +s, ...: by s = the least that is subtracted from, or, the other way round, by the least of the others, whichever a
  * coin with odds in reverse proportion to the two says. Sums of rows and columns stay, every entry stays the same in expectation, and
- * one entry becomes 0; without cycles, what is left is a permutation. In a full matrix cycles have length 4, so that n x n entries
- * take about n^2 steps.
+ * one entry becomes 0; without cycles, what is left is a permutation. Cycles through two rows come first, which need no search: two
+ * rows that have gone through their common columns share one at most, so that a row's entries halve with each partner, and a full
+ * matrix takes about n^2 log n steps. Walks find the longer cycles that are left.
  *
- * Source: [gandhi:06], section 2 (bipartite dependent rounding). Which permutations come together with the same frequencies depends on
- * the order in which cycles are found, here that of rows and columns.
+ * Source: [gandhi:06], section 2 (bipartite dependent rounding). How often two pairs come together, beyond the frequencies of each,
+ * depends on the order in which cycles are found, here that of rows and columns.
  * @param matrix  float64 [n, n], entries >= 0, rows summing to 1; overwritten. Columns that do not sum to 1 are mended first
  * (`makeDoublyStochastic`).
  * @returns column of each row, int32 [n].
@@ -29,6 +30,8 @@ export function roundToPermutation(matrix: Float64Array, stream: RandomStream): 
     throw new ShapeError({ expected: '`matrix` to be square', got: `${matrix.length} entries`, where });
   }
   makeDoublyStochastic(matrix, n);
+  for (let k = 0; k < matrix.length; k++) matrix[k] = cleaned(matrix[k]!);
+  breakPairCycles(matrix, n, stream);
   const graph = createGraph(matrix, n);
   for (let row = 0; row < n; row++) {
     while (graph.partner[row]! < 0) step(graph, row, stream);
@@ -75,6 +78,68 @@ function columnSums(matrix: Float64Array, n: number): Float64Array {
   return sums;
 }
 
+/** An entry without rounding errors. */
+function cleaned(value: number): number {
+  return value < negligible ? 0 : value;
+}
+
+/**
+ * What the edges of one kind of a cycle gain and those of the other lose: minus the least of the first, or the least of the
+ * second, such that the mean is 0.
+ */
+function drawChange(first: number, second: number, stream: RandomStream): number {
+  return stream.uniform() * (first + second) < second ? -first : second;
+}
+
+/** Takes apart the cycles through two rows, for each row with those below it until one entry of it is left. */
+function breakPairCycles(matrix: Float64Array, n: number, stream: RandomStream): void {
+  const columns = new Int32Array(n);
+  for (let row = 0; row < n; row++) {
+    let count = n;
+    for (let j = 0; j < n; j++) columns[j] = j;
+    for (let lower = row + 1; lower < n; lower++) {
+      // Entries that are 0 remain 0: the columns of the row become fewer and fewer.
+      let kept = 0;
+      for (let k = 0; k < count; k++) if (matrix[row * n + columns[k]!]! > 0) columns[kept++] = columns[k]!;
+      count = kept;
+      if (count < 2) break;
+      exchange(matrix, { upper: row * n, lower: lower * n, columns, count }, stream);
+    }
+  }
+}
+
+/** The rows of a pair by their offsets, and the columns that are looked at. */
+interface RowPair {
+  readonly upper: number;
+  readonly lower: number;
+  readonly columns: Int32Array;
+  readonly count: number;
+}
+
+/** Takes apart the cycles through two rows and two of the columns at a time, until at most one column is shared. */
+function exchange(matrix: Float64Array, { upper, lower, columns, count }: RowPair, stream: RandomStream): void {
+  let held = -1;
+  for (let k = 0; k < count; k++) {
+    const j = columns[k]!;
+    // a, d gain what b, c lose, or the reverse; a and b in the column that is held, c and d in this one.
+    const [c, d] = [matrix[upper + j]!, matrix[lower + j]!];
+    if (c === 0 || d === 0) continue;
+    if (held < 0) {
+      held = j;
+      continue;
+    }
+    const [a, b] = [matrix[upper + held]!, matrix[lower + held]!];
+    const change = drawChange(Math.min(a, d), Math.min(b, c), stream);
+    matrix[upper + held] = cleaned(a + change);
+    matrix[lower + held] = cleaned(b - change);
+    matrix[upper + j] = cleaned(c - change);
+    matrix[lower + j] = cleaned(d + change);
+    if (matrix[upper + held] === 0 || matrix[lower + held] === 0) {
+      held = matrix[upper + j] === 0 || matrix[lower + j] === 0 ? -1 : j;
+    }
+  }
+}
+
 /** The positive entries as edges between vertices: rows are vertices 0, ..., n - 1 and columns n, ..., 2n - 1. */
 interface Graph {
   readonly matrix: Float64Array;
@@ -95,7 +160,6 @@ interface Graph {
 }
 
 function createGraph(matrix: Float64Array, n: number): Graph {
-  for (let k = 0; k < matrix.length; k++) if (matrix[k]! < negligible) matrix[k] = 0;
   return {
     matrix,
     n,
@@ -188,12 +252,9 @@ function breakCycle(
     even = Math.min(even, matrix[edges[k]!]!);
     odd = Math.min(odd, matrix[edges[k + 1]!]!);
   }
-  // Even edges lose `even` with probability odd / (even + odd), or gain `odd` otherwise: 0 in expectation.
-  const change = stream.uniform() * (even + odd) < odd ? -even : odd;
+  const change = drawChange(even, odd, stream);
   for (let k = start; k < end; k += 2) {
-    const gained = matrix[edges[k]!]! + change;
-    const lost = matrix[edges[k + 1]!]! - change;
-    matrix[edges[k]!] = gained < negligible ? 0 : gained;
-    matrix[edges[k + 1]!] = lost < negligible ? 0 : lost;
+    matrix[edges[k]!] = cleaned(matrix[edges[k]!]! + change);
+    matrix[edges[k + 1]!] = cleaned(matrix[edges[k + 1]!]! - change);
   }
 }

@@ -3,26 +3,24 @@ import { roundToPermutation } from './dependent-rounding.ts';
 import type { RandomStream } from './stream.ts';
 import { type TransportPlan, total } from './transport-plan.ts';
 
-/** How often the sources, the plan's columns, may be drawn. */
+/** How often a source, a column of the plan, may be drawn. */
 export type SourceUse = 'once' | 'with-replacement';
 
 const where = 'numerics/sample-from-plan';
 
-/**
- * Marginals count as uniform if no mass differs from the mean by more than this part of it.
- */
+/** Marginals count as uniform if no mass differs from the mean by more than this part of it. */
 const uniformTolerance = 1e-6;
 
 /**
- * One partner for each datum, drawn from a transport plan whose rows are the data and whose columns are the sources. Row i gets
- * column j with probability P_ij / sum_j P_ij, so that each pair (i, j) is drawn in proportion to the plan; the data themselves keep
- * their order and their number, where drawing pairs from the whole plan with replacement, as in [tong:24], drops some and repeats others.
+ * One source for each target, drawn from a transport plan whose rows are the targets and whose columns are the sources. Row i gets
+ * column j with probability P_ij / sum_j P_ij, so that a pair (i, j) is as frequent as the plan wants it; the targets keep their order,
+ * and each is there once, where drawing pairs from the whole plan with replacement, as in [tong:24], drops some and repeats others.
  *
- * - `once`: the partners are a permutation. Each row has the law above, and every source is used exactly once, so that a batch of
- *   normal noise stays the batch that was drawn. What it lacks: rows are not independent of each other (two rows never share a source),
- *   and among the permutations with these frequencies its law is not a distinguished one such as Gibbs'. It needs as many rows as
- *   columns, equal masses, and a copy of the plan in float64. A plan whose column sums are off by an L1 error e is first changed by at
- *   most 2 e. Source: [gandhi:06], on the plan times its number of rows, which is doubly stochastic.
+ * - `once`: a permutation. Each row has the law above, and every source is used exactly once, so that the noise of a batch stays the
+ *   sample of the normal distribution that was drawn. What it lacks: rows are not independent of each other, and the law is fixed by the
+ *   frequencies of single pairs only; it is not Gibbs' over permutations. It needs as many rows as columns, equal masses, and a copy of the
+ *   plan in float64. A plan whose column sums, times the number of rows, are off by an L1 error e is first changed by at most 2 e.
+ *   Source: [gandhi:06], on the plan times its number of rows, which is doubly stochastic.
  * - `with-replacement`: rows are independent. What it lacks: sources may repeat or be left out, so that the noise of a batch is no longer
  *   an independent sample of the normal distribution. Any marginals will do.
  *

@@ -1,13 +1,6 @@
 import { ConfigError, NumericalError, ShapeError } from '../errors.ts';
+import type { CostMatrix } from './assignment.ts';
 import { checkEqualMass, checkedMarginal, type TransportPlan } from './transport-plan.ts';
-
-/** Cost of bringing a unit of mass from each row to each column. */
-export interface TransportCost {
-  /** Row-major [rows, columns]. */
-  readonly values: Float32Array | Float64Array;
-  readonly rows: number;
-  readonly columns: number;
-}
 
 /** What entropic transport can be told. */
 export interface SinkhornOptions {
@@ -56,7 +49,7 @@ const leastExactSum = 1e-290;
 
 /** The problem with everything that the iteration reads. */
 interface Problem {
-  readonly cost: TransportCost;
+  readonly cost: CostMatrix;
   readonly epsilon: number;
   readonly rowMarginal: Float64Array;
   readonly columnMarginal: Float64Array;
@@ -79,7 +72,7 @@ interface Problem {
  * @throws ShapeError if the cost is empty or a length does not fit; ConfigError if an option is out of range, a mass is negative or
  * the masses of both sides differ; NumericalError if a cost is not finite.
  */
-export function sinkhorn(cost: TransportCost, options: SinkhornOptions): SinkhornOutcome {
+export function sinkhorn(cost: CostMatrix, options: SinkhornOptions): SinkhornOutcome {
   const { tolerance = 1e-6, maxIterations = 1000, start = null } = options;
   checkLimits({ tolerance, maxIterations });
   const problem = createProblem(cost, options);
@@ -179,7 +172,7 @@ function planOf(problem: Problem, rowPotentials: Float64Array, columnPotentials:
   };
 }
 
-function costOf(plan: TransportPlan, { values }: TransportCost): number {
+function costOf(plan: TransportPlan, { values }: CostMatrix): number {
   const masses = new Float64Array(plan.columns);
   let sum = 0;
   for (let i = 0; i < plan.rows; i++) {
@@ -195,7 +188,7 @@ function distance(a: Float64Array, b: Float64Array): number {
   return sum;
 }
 
-function createProblem(cost: TransportCost, options: SinkhornOptions): Problem {
+function createProblem(cost: CostMatrix, options: SinkhornOptions): Problem {
   const { values, rows, columns } = cost;
   if (!(rows >= 1 && columns >= 1 && rows * columns === values.length)) {
     throw new ShapeError({
@@ -221,7 +214,7 @@ function createProblem(cost: TransportCost, options: SinkhornOptions): Problem {
   return { cost, epsilon, rowMarginal: a, columnMarginal: b, logColumnMarginal: b.map(Math.log) };
 }
 
-function largestMagnitude({ values, columns }: TransportCost): number {
+function largestMagnitude({ values, columns }: CostMatrix): number {
   let largest = 0;
   for (let k = 0; k < values.length; k++) {
     const magnitude = Math.abs(values[k]!);

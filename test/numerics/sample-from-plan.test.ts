@@ -56,7 +56,7 @@ const squares: readonly (readonly [string, TransportPlan])[] = [
 ];
 
 describe.each(squares)('a plan %s', (_, plan) => {
-  it('gives each datum the partners of its own conditional, each source once', () => {
+  it('gives each target the sources of its own conditional, each source once', () => {
     const sample = (draw: number) => sampleFromPlan(plan, stream(7, 'test', draw));
     expect(worstDeviation(plan, sample)).toBeLessThan(4);
     for (let draw = 0; draw < 100; draw++) {
@@ -66,7 +66,7 @@ describe.each(squares)('a plan %s', (_, plan) => {
     }
   });
 
-  it('gives each datum the partners of its own conditional, with replacement', () => {
+  it('gives each target the sources of its own conditional, with replacement', () => {
     const deviation = worstDeviation(plan, (draw) =>
       sampleFromPlan(plan, stream(8, 'test', draw), { sources: 'with-replacement' }),
     );
@@ -75,7 +75,7 @@ describe.each(squares)('a plan %s', (_, plan) => {
 });
 
 describe('sampling with replacement', () => {
-  it('has the conditionals of plans that are neither square nor uniform, and one partner for each datum', () => {
+  it('has the conditionals of plans that are neither square nor uniform, and one source for each target', () => {
     const marginals = { rowMarginal: randomMasses(1, 3), columnMarginal: randomMasses(2, 5) };
     const { plan } = sinkhorn(randomCost(4, [3, 5]), { epsilon: 0.3, ...marginals });
     const sample = (draw: number) => sampleFromPlan(plan, stream(9, 'test', draw), { sources: 'with-replacement' });
@@ -120,7 +120,7 @@ describe('sampling each source once', () => {
     [200, 0.05],
     [200, 0.001],
     [150, 1e6],
-  ])('holds for %i data at epsilon %d, converged or not', (n, epsilon) => {
+  ])('holds for %i targets at epsilon %d, converged or not', (n, epsilon) => {
     const { plan } = sinkhorn(randomCost(6, [n, n]), { epsilon, maxIterations: 50 });
     for (let draw = 0; draw < 3; draw++)
       expect(isPermutation(sampleFromPlan(plan, stream(2, 'test', draw)))).toBe(true);

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, NumericalError, ShapeError } from '../../src/errors.ts';
+import { type CostMatrix, solveAssignment } from '../../src/numerics/assignment.ts';
 import { mulberry32Array } from '../../src/numerics/mulberry32.ts';
-import { type SinkhornOptions, sinkhorn, type TransportCost } from '../../src/numerics/sinkhorn.ts';
+import { type SinkhornOptions, sinkhorn } from '../../src/numerics/sinkhorn.ts';
 import { sortedPairing } from '../../src/numerics/transport-1d.ts';
 import {
   costFrom,
@@ -49,7 +50,7 @@ function goldenProblem({ seeds, rows, columns, dimensions, scale }: GoldenPlan) 
 }
 
 /** Sinkhorn with epsilon halved from the scale of the costs down to `epsilon`, each start from the last outcome. */
-function annealed(cost: TransportCost, options: SinkhornOptions) {
+function annealed(cost: CostMatrix, options: SinkhornOptions) {
   let outcome = sinkhorn(cost, { ...options, epsilon: 1 });
   for (let epsilon = 0.5; epsilon > options.epsilon; epsilon /= 2) {
     outcome = sinkhorn(cost, { ...options, epsilon, start: outcome });
@@ -109,6 +110,14 @@ describe('as epsilon goes to 0', () => {
     // The excess is at most epsilon times the largest relative entropy, log n.
     expect(excess[2]!).toBeLessThan(0.001 * Math.log(n));
     expect(excess[2]!).toBeGreaterThan(-1e-9);
+  });
+
+  it('the cost goes to that of the optimal assignment of many rows', () => {
+    const cost = randomCost(200, [24, 24]);
+    const outcome = annealed(cost, { epsilon: 2e-3, tolerance: 1e-7, maxIterations: 20_000 });
+    const excess = outcome.cost - solveAssignment(cost).total / 24;
+    expect(excess).toBeGreaterThan(-1e-7);
+    expect(excess).toBeLessThan(2e-3 * Math.log(24));
   });
 
   it('the cost on the line goes to that of the sorted pairing', () => {

@@ -1,16 +1,17 @@
 /** Small transport problems and their solutions by brute force, for the tests of transport. */
+
+import type { CostMatrix } from '../../src/numerics/assignment.ts';
 import { mulberry32Array } from '../../src/numerics/mulberry32.ts';
-import type { TransportCost } from '../../src/numerics/sinkhorn.ts';
 import type { TransportPlan } from '../../src/numerics/transport-plan.ts';
 
 /** A cost [rows, columns] from a function. */
-export function costFrom(rows: number, columns: number, of: (row: number, column: number) => number): TransportCost {
+export function costFrom(rows: number, columns: number, of: (row: number, column: number) => number): CostMatrix {
   const values = Float64Array.from({ length: rows * columns }, (_, k) => of(Math.floor(k / columns), k % columns));
   return { values, rows, columns };
 }
 
 /** Costs uniform on (0, scale). */
-export function randomCost(seed: number, [rows, columns]: readonly [number, number], scale = 1): TransportCost {
+export function randomCost(seed: number, [rows, columns]: readonly [number, number], scale = 1): CostMatrix {
   return { values: mulberry32Array(seed, rows * columns).map((u) => scale * u), rows, columns };
 }
 
@@ -63,7 +64,7 @@ export function permutations(n: number): number[][] {
 }
 
 /** The least mean cost of a pairing, among all of them. */
-export function leastMeanCost({ values, rows: n }: TransportCost): number {
+export function leastMeanCost({ values, rows: n }: CostMatrix): number {
   return Math.min(...permutations(n).map((order) => order.reduce((sum, j, i) => sum + values[i * n + j]!, 0) / n));
 }
 

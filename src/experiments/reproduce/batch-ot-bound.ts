@@ -115,12 +115,15 @@ function similarityChart(cells: readonly BatchCell[], dimensions: number): strin
   );
 }
 
+/** The chart up to twice the dimensions for which a measured batch was large enough; beyond them there is only the formula. */
 function neededChart(needed: readonly SimilarityNeeded[]): string {
+  const reached = needed.filter(({ maximal }) => maximal !== null).map(({ dimensions }) => dimensions);
+  const shown = needed.filter(({ dimensions }) => reached.length === 0 || dimensions <= 2 * Math.max(...reached));
   const series = (name: string, of: (one: SimilarityNeeded) => number | null) => {
-    const known = needed.filter((one) => of(one) !== null);
+    const known = shown.filter((one) => of(one) !== null);
     return {
       name,
-      x: known.map(({ dimensions }) => Math.log2(dimensions)),
+      x: known.map(({ dimensions }) => dimensions),
       y: known.map((one) => Math.log2(of(one)!)),
       style: 'points' as const,
     };
@@ -133,7 +136,7 @@ function neededChart(needed: readonly SimilarityNeeded[]): string {
     ],
     {
       title: 'Batch size at which the mean similarity reaches 1/2',
-      xLabel: 'log2 of the dimensions d',
+      xLabel: 'dimensions d',
       yLabel: 'log2 of the batch size n',
       yRange: [0, null],
     },

@@ -37,7 +37,7 @@ function similarityTable(cells: readonly BatchCell[]): string[] {
     .map(({ dimensions, batch, bound, maximal, paired }) => [
       String(dimensions),
       String(batch),
-      bound.toFixed(4),
+      bound.toFixed(5),
       estimateText(maximal),
       (maximal.mean / bound).toFixed(2),
       estimateText(paired),
@@ -74,7 +74,7 @@ function verdictLines(count: number, { violations, tightest, loosest }: BoundVer
 
 const placeText = ({ dimensions, batch }: CellPlace) => `n = ${batch}, d = ${dimensions}`;
 
-const estimateText = ({ mean, standardError }: Estimate) => `${mean.toFixed(4)} ± ${standardError.toFixed(4)}`;
+const estimateText = ({ mean, standardError }: Estimate) => `${mean.toFixed(5)} ± ${standardError.toFixed(5)}`;
 
 /** A batch size to three digits; a dash where none was found. */
 function sizeText(size: number | null): string {
