@@ -7,6 +7,7 @@ import { replayTimeEmbedding } from './adm-timestep-embedding.ts';
 import { replayEma } from './ema.ts';
 import { replayGaussianField } from './gaussian-field.ts';
 import { replayLoomSim } from './loom-sim.ts';
+import { replayLsa } from './lsa.ts';
 import { replayMulberry32 } from './mulberry32.ts';
 import { replayOdeDopri5 } from './ode-dopri5.ts';
 import { replayOdeFixed } from './ode-fixed.ts';
@@ -16,6 +17,7 @@ import { createTally, type Replayer, type SectionResult } from './section.ts';
 /** Replayers by the name of their section. Sections without one are skipped. */
 export const replayers: Readonly<Record<string, Replayer>> = {
   mulberry32_seed1_first5: replayMulberry32,
+  lsa: replayLsa,
   ode_fixed: replayOdeFixed,
   ode_dopri5_torchdiffeq_controller: replayOdeDopri5,
   ot1d: replayOt1d,
