@@ -1,6 +1,7 @@
 /**
  * Curvature of a flow's trajectories: how far the direction of the velocity turns from one time of a grid to the next.
- * It depends on the distance dt of those times: on smooth trajectories it falls like dt^2, its sum over a trajectory like dt.
+ * It depends on the distance dt of those times, so compare at equal dt only: on smooth trajectories it falls like dt^2, its sum
+ * over a trajectory like dt; a network that is rough in time (fast features of time, little training) keeps turning at any dt.
  */
 import { NumericalError } from '../errors.ts';
 import { type Estimate, estimateMean } from '../numerics/estimate.ts';
@@ -62,7 +63,7 @@ export interface TrajectoryCurvature {
   readonly mean: Float64Array;
   /** Sum of the curvature over the intervals; like dt. */
   readonly sum: Float64Array;
-  /** Sum of the angles by which the velocity turns, in radians. It tends to a limit as dt falls, so it compares across grids. */
+  /** Sum of the angles by which the velocity turns, in radians. Where the field is smooth it tends to a limit as dt falls. */
   readonly turning: Float64Array;
 }
 

@@ -1,20 +1,15 @@
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { ConfigError } from '../errors.ts';
-import type {
-  CurvatureOutcome,
-  CurvatureRequest,
-  FlowRequest,
-  RunCurvature,
-} from '../experiments/curvature-request.ts';
-import { MEASURE_CONVENTIONS, measureRows } from '../experiments/flow-measures.ts';
+import type { CurvatureRequest, FlowRequest } from '../experiments/curvature-request.ts';
 import { reviseConfig } from '../experiments/read-config.ts';
 import { readRunConfig } from '../experiments/run-directory.ts';
 import { runFolderOf } from '../experiments/run-path.ts';
 import { chooseLabels, classesOf, solverOfEvaluations } from '../experiments/sample-plan.ts';
 import type { CommandContext } from './context.ts';
+import { curvatureLines } from './curvature-text.ts';
 import { withInterrupt } from './interrupt.ts';
-import { createProgress, formatDuration, showEvent } from './progress.ts';
+import { createProgress, showEvent } from './progress.ts';
 import {
   addSharedFlags,
   integerFlag,
@@ -44,9 +39,9 @@ export function analyzeCurvatureCommand(context: CommandContext): Command {
   const command = new Command('curvature')
     .description('measure how straight the flow of a run is, and what few evaluations cost; several runs side by side')
     .argument('<run...>', 'folders of runs, or of their checkpoints')
-    // 1,000 trajectories as in [davtyan:25]; intervals and references so that the preset fashion-unet takes two minutes on two cores.
+    // 1,000 trajectories as in [davtyan:25]; intervals and references so that the preset fashion-unet takes below two minutes on two cores.
     .option('--samples <n>', 'trajectories, with seeds from --seed on', integerFlag(2), 1000)
-    .option('--intervals <n>', 'intervals of time between whose ends velocities are compared', integerFlag(1), 16)
+    .option('--intervals <n>', 'intervals of time between whose ends velocities are compared', integerFlag(1), 20)
     .option(
       '--evaluations <list>',
       'evaluations of the model at which the solver error is measured',
@@ -120,80 +115,9 @@ async function analyzeAndShow({ terminal, runner }: CommandContext, settings: Se
     runner.analyzeCurvature({ ...settings, signal, onEvent: showEvent.bind(null, progress) }),
   );
   progress.end();
-  for (const line of [...headLines(outcome), ...tableLines(outcome.runs), '', ...conventionLines(outcome)])
-    terminal.out(line);
+  for (const line of curvatureLines(outcome)) terminal.out(line);
   for (const path of outcome.paths) terminal.out(path);
   if (json) terminal.out(JSON.stringify(outcome));
-}
-
-/** What was measured, a line a run. */
-function headLines({ runs, firstSeed, seconds }: CurvatureOutcome): string[] {
-  const { count } = runs[0]!.measures.curvatureMean;
-  return [
-    `${count} trajectories a run, seeds ${firstSeed} to ${firstSeed + count - 1}, in ${formatDuration(seconds)}`,
-    ...runs.map(
-      ({ name, imagesSeen, parameters, coupling, elements, guidance, solver, times, evaluations }) =>
-        `  ${name}: ${imagesSeen} images seen, ${parameters === 'ema' ? 'averaged parameters' : 'parameters of the last step'}, ${coupling.kind} coupling, ${elements} elements, guidance ${guidance}; ${solver.kind} with ${times.length - 1} steps (dt ${stepText(times)}), ${evaluations} evaluations each`,
-    ),
-    '',
-  ];
-}
-
-function stepText(times: readonly number[]): string {
-  const steps = times.slice(1).map((time, k) => time - times[k]!);
-  const [least, most] = [Math.min(...steps), Math.max(...steps)];
-  return most - least < 1e-9 ? short(most) : `${short(least)} to ${short(most)}`;
-}
-
-function short(value: number): string {
-  return String(Number(value.toPrecision(4)));
-}
-
-/** Mean ± standard error with as many digits as the error has two of. */
-function estimateText({ mean, standardError }: { readonly mean: number; readonly standardError: number }): string {
-  if (!(standardError > 0)) return `${short(mean)} ± ${short(standardError)}`;
-  const digits = Math.max(0, Math.min(12, 1 - Math.floor(Math.log10(standardError))));
-  return `${mean.toFixed(digits)} ± ${standardError.toFixed(digits)}`;
-}
-
-/** A column of the table a run, and one for each difference to the first. */
-function tableLines(runs: readonly RunCurvature[]): string[] {
-  const columns = runs.flatMap(({ name, measures, difference }) => [
-    [name, ...measureRows(measures).map(({ value }) => estimateText(value))],
-    ...(difference === null
-      ? []
-      : [[`minus ${runs[0]!.name}`, ...measureRows(difference).map(({ value }) => estimateText(value))]]),
-  ]);
-  const quantities = measureRows(runs[0]!.measures).map(({ quantity, evaluations }) =>
-    evaluations === null ? quantity : `${quantity}, ${evaluations} evaluations`,
-  );
-  const rows = ['mean ± standard error', ...quantities].map((quantity, i) => [
-    quantity,
-    ...columns.map((column) => column[i]!),
-  ]);
-  const widths = rows[0]!.map((_, k) => Math.max(...rows.map((row) => row[k]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, k) => cell.padEnd(widths[k]!))
-      .join('  ')
-      .trimEnd(),
-  );
-}
-
-function conventionLines({ runs }: CurvatureOutcome): string[] {
-  const { count } = runs[0]!.measures.solverErrors[0]!.rootMeanSquare;
-  const { curvature, turning, straightness, solverError } = MEASURE_CONVENTIONS;
-  return [
-    `curvature: ${curvature}`,
-    `turning: ${turning}`,
-    `straightness: ${straightness}`,
-    `solver error: ${solverError}`,
-    ...runs.map(
-      ({ name, reference: { solver, relativeTolerance, meanEvaluations, mostEvaluations } }) =>
-        `reference of ${name}: ${solver}, tolerance ${relativeTolerance}, the first ${count} seeds, converged with ${Math.round(meanEvaluations)} evaluations each (at most ${mostEvaluations})`,
-    ),
-    '',
-  ];
 }
 
 function listFlag(text: string): readonly number[] {

@@ -85,6 +85,7 @@ async function measureRun(
       imagesSeen: checkpoint.facts.imagesSeen,
       parameters: group,
       elements: data.shape.reduce((a, b) => a * b, 1),
+      labels: flow.labels === null ? null : [...new Set(flow.labels)],
       guidance,
       solver: sampling.solver,
       times: [...trajectory.grid],
@@ -109,7 +110,8 @@ function evaluationsOf({ trajectoryEvaluations, referenceEvaluations }: Measured
 }
 
 function withDifference({ result, values }: Measured, first: Measured): RunCurvature {
-  const comparable = values !== first.values && result.elements === first.result.elements;
+  const noise = ({ elements, labels }: Measured['result']) => JSON.stringify([elements, labels]);
+  const comparable = values !== first.values && noise(result) === noise(first.result);
   return { ...result, difference: comparable ? combineMeasures(values, first.values, estimateDifference) : null };
 }
 

@@ -48,6 +48,8 @@ export interface RunCurvature {
   readonly parameters: ParameterGroup;
   /** Numbers in a sample. */
   readonly elements: number;
+  /** Labels that the samples have in turn; null: none. */
+  readonly labels: readonly number[] | null;
   readonly guidance: number;
   readonly solver: SolverConfig;
   /** Times of the trajectories. */
@@ -63,7 +65,7 @@ export interface RunCurvature {
   /** Curvature in each interval between two times. */
   readonly curvature: readonly Estimate[];
   readonly measures: FlowMeasures<Estimate>;
-  /** This run minus the first, seed by seed; null for the first, and where samples are not of the same shape. */
+  /** This run minus the first, seed by seed; null for the first, and where sizes or labels of the samples differ. */
   readonly difference: FlowMeasures<Estimate> | null;
 }
 

@@ -84,8 +84,8 @@ export function measureRows<T>(measures: FlowMeasures<T>): MeasureRow<T>[] {
 /** How the measures are defined, for every file and table that shows them. Sources: [davtyan:25] section 4.1, [matityahu:24] table 1. */
 export const MEASURE_CONVENTIONS = {
   curvature:
-    '1 - cos of the angle between the velocities at consecutive times; its mean goes like dt^2, its sum like dt',
-  turning: 'sum of those angles; tends to a limit as dt falls',
+    '1 - cos of the angle between the velocities at consecutive times; where the field is smooth, its mean goes like dt^2, its sum like dt',
+  turning: 'sum of those angles; tends to a limit as dt falls, if the field is smooth',
   straightness: 'integral of |dx/dt - (x1 - x0)| over time, Euclidean norm, trapezoidal rule; relative: over |x1 - x0|',
   solverError: 'distance of a sample from the reference of its seed; Euclidean norm = sqrt(elements) root mean square',
 } as const;

@@ -29,7 +29,7 @@ describe('analyze curvature', () => {
     const text = lines.join('\n');
     expect(text).toContain('20 trajectories a run, seeds 0 to 19, in 0:0');
     expect(text).toContain(
-      'first: 640 images seen, averaged parameters, independent coupling, 2 elements, guidance 1; midpoint with 5 steps (dt 0.2), 16 evaluations each',
+      'first: 640 images seen, averaged parameters, independent coupling, 2 elements, labels 0 1 in turn, guidance 1, midpoint with 5 steps (dt 0.2), 16 evaluations each',
     );
     for (const row of [
       'curvature (mean of intervals)',
@@ -105,7 +105,7 @@ describe('analyze curvature', () => {
     });
     const done = await analyze(...given);
     expect(done.lines.join('\n')).toContain(
-      'parameters of the last step, independent coupling, 2 elements, guidance 2; heun with 5 steps (dt 0.09549 to 0.309), 32 evaluations each',
+      'parameters of the last step, independent coupling, 2 elements, labels 1 in turn, guidance 2, heun with 5 steps (dt 0.09549 to 0.309), 32 evaluations each',
     );
   });
 
@@ -113,7 +113,7 @@ describe('analyze curvature', () => {
     const { lines } = await analyze(first, '--dry-run', '--json');
     const { runs, ...rest } = JSON.parse(lines.join(''));
     expect(rest).toMatchObject({ firstSeed: 0, samples: 1000, referenceSamples: 100, ema: true });
-    expect(runs[0].sampling).toMatchObject({ solver: { kind: 'midpoint', steps: 16 }, guidance: null });
+    expect(runs[0].sampling).toMatchObject({ solver: { kind: 'midpoint', steps: 20 }, guidance: null });
     expect(runs[0].solverErrors.map(({ evaluations }: { evaluations: number }) => evaluations)).toEqual([2, 4, 8, 12]);
     expect(runs[0].labels).toBeNull();
   });

@@ -95,6 +95,20 @@ describe('the analysis of a run', () => {
     expect(measures.curvatureSum.count).toBe(20);
   });
 
+  it('compares seed by seed, unless labels differ', async () => {
+    const [flow] = requestOf('pairs').runs;
+    const raw = await runner.analyzeCurvature(requestOf('raw', { ema: false }));
+    const labelled = { ...flow!, labels: new Array(20).fill(1) };
+    const { runs } = await runner.analyzeCurvature(requestOf('pairs', { runs: [flow!, flow!, labelled] }));
+    const [same, other] = [runs[1]!.difference!, runs[2]!.difference];
+    expect(same.straightness).toEqual({ mean: 0, standardError: 0, count: 20 });
+    expect(same.solverErrors[1]!.distance).toEqual({ mean: 0, standardError: 0, count: 13 });
+    expect(other).toBeNull();
+    expect(runs.map(({ labels }) => labels)).toEqual([[0, 1], [0, 1], [1]]);
+    expect(raw.runs[0]).toMatchObject({ parameters: 'parameters', difference: null });
+    expect(raw.runs[0]!.measures.straightness.mean).not.toBe(runs[0]!.measures.straightness.mean);
+  });
+
   it('counts the evaluations of trajectory, velocities and guidance', async () => {
     const [flow] = requestOf('guided').runs;
     const plain = await runner.analyzeCurvature(requestOf('guided'));

@@ -143,6 +143,31 @@ describe('a sample', () => {
   });
 });
 
+describe('the problems of a request', () => {
+  it.each([1, 2.5])('are those that its samples solve, at guidance %d', async (guidance) => {
+    const request = { ...usual, guidance, seeds: Uint32Array.from(others), labels: Int32Array.of(0, 1, 2, 3, 0, 1, 2) };
+    const parts = await collect(samplers.mlp, request);
+    const problems = [...samplers.mlp.problems(request)];
+    expect(problems.map(({ seeds, labels }) => [seeds, labels])).toEqual(
+      parts.map(({ seeds, labels }) => [seeds, labels]),
+    );
+    for (const [i, problem] of problems.entries()) {
+      expect(problem.batch).toBe(batch);
+      expect(problem.x0).toHaveLength(2 * batch);
+      const { x } = await usual.solver.solve(problem, usual.grid);
+      expect(x.slice(0, 2 * problem.seeds.length)).toEqual(parts[i]!.latents);
+    }
+  });
+
+  it('are checked, and end with the reason of their signal', async () => {
+    const request = { seeds: Uint32Array.of(1), labels: null, guidance: 2 };
+    expect(() => samplers.mlp.problems(request)).toThrow('Expected labels, as `guidance` is not 1; got none.');
+    const signal = AbortSignal.abort(new Error('enough'));
+    const [problem] = samplers.mlp.problems({ ...request, guidance: 1, signal });
+    await expect(usual.solver.solve(problem!, usual.grid)).rejects.toThrow('enough');
+  });
+});
+
 describe('guidance', () => {
   const seeds = Uint32Array.of(1, 2, 3, 4);
   const labels = Int32Array.of(0, 1, 2, 0);
