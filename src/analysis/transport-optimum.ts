@@ -1,21 +1,13 @@
 /** The cheapest pairing of a whole set of noises with a whole set of data: what couplings by batches are measured against. */
+
+import type { KeptPairs } from '../coupling/coupling.ts';
 import type { PairingTools } from '../coupling/optimal-pairing.ts';
-import { pairCost } from '../coupling/transport-cost.ts';
+import { alignedCosts, assignmentCosts, type CostKind, pairCost } from '../coupling/transport-cost.ts';
 import type { CouplingData } from '../coupling/whole-cost.ts';
 import { ShapeError } from '../errors.ts';
 import { normalsFromSeeds } from '../numerics/normal.ts';
 
-/** Noises and the data that they are paired with at present. */
-export interface PairedSet {
-  readonly data: CouplingData;
-  /** Seed of each pair's noise: uint32 [pairs]. */
-  readonly seeds: Uint32Array;
-  /** Datum of each pair, and whether it is mirrored: [pairs]. */
-  readonly rows: Uint32Array;
-  readonly flipped: Uint8Array;
-}
-
-/** Costs are means per pair of |x - z|^2, in float64. */
+/** Costs are means per pair, in float64. */
 export interface TransportOptimum {
   readonly cost: number;
   /** Cost of the present pairing. */
@@ -30,8 +22,15 @@ export const exactPairs = 10_000;
 /** Target rows whose products are computed at once. */
 const blockRows = 512;
 
-/** Costs -2 x.z of all data with all noises, float32 [pairs, pairs]: the terms of single rows and columns change no assignment. */
-async function costsOf(target: Float32Array, source: Float32Array, { elements, products }: CostOptions) {
+export interface OptimumOptions {
+  readonly data: CouplingData;
+  readonly cost: CostKind;
+  readonly tools: PairingTools;
+}
+
+/** Costs of all data with all noises, float32 [pairs, pairs], but for terms that change no assignment. */
+async function costsOf(target: Float32Array, source: Float32Array, { data, cost, tools }: OptimumOptions) {
+  const { elements } = data;
   const pairs = target.length / elements;
   const costs = new Float32Array(pairs * pairs);
   // Blocks of one size, the last filled with zeros, so that one product is compiled.
@@ -40,24 +39,19 @@ async function costsOf(target: Float32Array, source: Float32Array, { elements, p
     const rows = Math.min(blockRows, pairs - start);
     block.fill(0);
     block.set(target.subarray(start * elements, (start + rows) * elements));
-    const part = await products(block, source, elements);
-    for (let i = 0; i < rows * pairs; i++) costs[start * pairs + i] = -2 * part[i]!;
+    const part = await assignmentCosts(cost, { source, target: block, elements }, tools.products);
+    costs.set(part.subarray(0, rows * pairs), start * pairs);
   }
   return costs;
 }
 
-interface CostOptions {
-  readonly elements: number;
-  readonly products: PairingTools['products'];
-}
-
 /**
- * The pairing of least mean squared cost over all pairs ([davtyan:25], eq. 7), exact for the float32 costs.
- * @throws ShapeError for more than 10,000 pairs; see `transport-bound.ts` for those.
+ * The pairing of least mean cost over all pairs ([davtyan:25], eq. 7), exact for the float32 costs.
+ * @throws ShapeError for more than 10,000 pairs.
  */
 export async function transportOptimum(
-  { data, seeds, rows, flipped }: PairedSet,
-  { products, solve }: PairingTools,
+  { seeds, rows, flipped }: KeptPairs,
+  options: OptimumOptions,
 ): Promise<TransportOptimum> {
   const pairs = seeds.length;
   if (pairs > exactPairs) {
@@ -67,16 +61,17 @@ export async function transportOptimum(
       where: 'analysis/transport-optimum',
     });
   }
+  const { data, cost: kind, tools } = options;
   const { elements } = data;
   const target = await data.read(rows, flipped);
   const source = normalsFromSeeds(seeds, elements);
-  const values = await costsOf(target, source, { elements, products });
-  const sourceOf = Uint32Array.from(await solve({ values, size: pairs, nearIdentity: true }));
+  const values = await costsOf(target, source, options);
+  const sourceOf = Uint32Array.from(await tools.solve({ values, size: pairs, nearIdentity: true }));
   const problem = { source, target, elements };
-  let [cost, present] = [0, 0];
-  for (const [row, column] of sourceOf.entries()) {
-    cost += pairCost('squared', problem, [row, column]);
-    present += pairCost('squared', problem, [row, row]);
-  }
-  return { cost: cost / pairs, present: present / pairs, sourceOf };
+  const mean = (costs: ArrayLike<number>) => Array.from(costs).reduce((sum, one) => sum + one, 0) / pairs;
+  return {
+    cost: mean(Array.from(sourceOf, (column, row) => pairCost(kind, problem, [row, column]))),
+    present: mean(alignedCosts(kind, problem)),
+    sourceOf,
+  };
 }

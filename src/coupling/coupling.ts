@@ -54,6 +54,15 @@ export interface WholeCost {
   readonly pairs: number;
 }
 
+/** Noises that a coupling keeps, and the datum that each is paired with at present. */
+export interface KeptPairs {
+  /** Seed of each pair's noise: uint32 [pairs]. */
+  readonly seeds: Uint32Array;
+  /** Number of each pair's datum, and 1 where it is mirrored: [pairs]. */
+  readonly rows: Uint32Array;
+  readonly flipped: Uint8Array;
+}
+
 /** Work on a coupling that comes before the first step of the network. */
 export interface Preliminary {
   /** Images paired, or noises seen: wanted in all. */
@@ -80,4 +89,6 @@ export interface Coupling {
   restore(state: NamedArrays): void;
   /** Transport cost of what the coupling keeps, exact or by a fixed sample; absent where nothing is kept. */
   wholeCost?(): Promise<WholeCost>;
+  /** All pairs that are kept, as of the last committed pairing; absent where nothing is kept. */
+  kept?(): KeptPairs;
 }

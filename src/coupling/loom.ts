@@ -66,7 +66,14 @@ interface Exchanged {
 export function loomCoupling(parts: LoomParts): Coupling {
   const { options, data, seed } = parts;
   const { count, mirrored } = data;
-  const cache = seedCache(count * (mirrored ? 2 : 1) * options.caches, seed);
+  const { caches } = options;
+  const cache = seedCache(count * (mirrored ? 2 : 1) * caches, seed);
+  const kept = () => {
+    const { seeds } = cache.state();
+    const images = seeds.map((_, slot) => Math.floor(slot / caches));
+    const flipped = Uint8Array.from(images, (image) => Math.floor(image / count));
+    return { seeds, rows: images.map((image) => image % count), flipped };
+  };
   return {
     kind: 'loom',
     preliminaryImages: options.trainAfter,
@@ -84,7 +91,8 @@ export function loomCoupling(parts: LoomParts): Coupling {
     pair: (batch, context) => pairBatch(batch, context, cache, parts),
     state: () => cache.state(),
     restore: (state) => cache.restore(state),
-    wholeCost: () => wholeCostOf(cache.state().seeds, { data, seed, ...options }),
+    wholeCost: () => wholeCostOf(kept(), { data, seed, cost: options.cost }),
+    kept,
   };
 }
 

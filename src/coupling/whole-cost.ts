@@ -2,7 +2,7 @@
 import { normalsFromSeeds } from '../numerics/normal.ts';
 import { permutation } from '../numerics/permutation.ts';
 import { stream } from '../numerics/stream.ts';
-import type { WholeCost } from './coupling.ts';
+import type { KeptPairs, WholeCost } from './coupling.ts';
 import { alignedCosts, type CostKind } from './transport-cost.ts';
 
 /** The data behind a coupling, to be read in any order. */
@@ -27,7 +27,6 @@ export interface WholeCostOptions {
   readonly data: CouplingData;
   /** Seed of the run. */
   readonly seed: number;
-  readonly caches: number;
   readonly cost: CostKind;
   /** Pairs to count at most; default 4096. */
   readonly pairs?: number;
@@ -42,29 +41,28 @@ function summary(costs: Float64Array, population: number): WholeCost {
   return { cost, standardError: Math.sqrt((variance / pairs) * (1 - pairs / population)), pairs };
 }
 
-/**
- * Mean cost of the pairs that seeds [mirrored, datum, cache] stand for.
- * @param seeds  uint32 [slots], in the order of `loomCoupling`'s cache.
- */
+/** Mean cost of kept pairs: of all of them, or of a sample that the run's seed fixes. */
 export async function wholeCostOf(
-  seeds: Uint32Array,
-  { data, seed, caches, cost: kind, pairs = sampledPairs }: WholeCostOptions,
+  { seeds, rows, flipped }: KeptPairs,
+  { data, seed, cost: kind, pairs = sampledPairs }: WholeCostOptions,
 ): Promise<WholeCost> {
-  const slots =
+  const chosen =
     seeds.length <= pairs
-      ? Uint32Array.from(seeds, (_, slot) => slot)
+      ? Uint32Array.from(seeds, (_, pair) => pair)
       : permutation(seeds.length, stream(seed, 'whole-cost')).slice(0, pairs).sort();
-  const costs = new Float64Array(slots.length);
-  for (let start = 0; start < slots.length; start += blockPairs) {
-    const block = slots.subarray(start, start + blockPairs);
-    const images = block.map((slot) => Math.floor(slot / caches));
-    const rows = images.map((image) => image % data.count);
-    const flipped = Uint8Array.from(images, (image) => Math.floor(image / data.count));
-    const source = normalsFromSeeds(
-      block.map((slot) => seeds[slot]!),
-      data.elements,
+  const costs = new Float64Array(chosen.length);
+  const { elements } = data;
+  for (let start = 0; start < chosen.length; start += blockPairs) {
+    const block = chosen.subarray(start, start + blockPairs);
+    const target = await data.read(
+      block.map((pair) => rows[pair]!),
+      Uint8Array.from(block, (pair) => flipped[pair]!),
     );
-    costs.set(alignedCosts(kind, { source, target: await data.read(rows, flipped), elements: data.elements }), start);
+    const source = normalsFromSeeds(
+      block.map((pair) => seeds[pair]!),
+      elements,
+    );
+    costs.set(alignedCosts(kind, { source, target, elements }), start);
   }
   return summary(costs, seeds.length);
 }

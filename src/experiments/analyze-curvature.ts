@@ -1,5 +1,4 @@
 /** Measures how straight the flows of trained runs are. */
-import { basename } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import { estimateDifference, estimateMean } from '../numerics/estimate.ts';
 import { buildSolver } from './build.ts';
@@ -7,7 +6,7 @@ import { writeCurvatureFiles } from './curvature-files.ts';
 import type { CurvatureOutcome, CurvatureRequest, FlowRequest, RunCurvature } from './curvature-request.ts';
 import { combineMeasures, mapMeasures } from './flow-measures.ts';
 import { type FlowProgress, type MeasuredFlow, measureFlow } from './measure-flow.ts';
-import { runFolderOf } from './run-path.ts';
+import { namesOfRuns } from './run-path.ts';
 import {
   labelsInTurn,
   openRunModel,
@@ -30,15 +29,6 @@ function checkRequest({ runs, firstSeed, samples, referenceSamples }: CurvatureR
     throw fault(`2 to ${samples} samples to be compared with a reference`, referenceSamples);
   }
   if (firstSeed + samples > 2 ** 32) throw fault('seeds below 2^32', firstSeed + samples - 1);
-}
-
-/** Names of runs in tables and charts: of their folders, or their whole paths where folders are called the same. */
-function namesOf(directories: readonly string[]): readonly string[] {
-  const names = directories.map((directory) => {
-    const folder = basename(runFolderOf(directory));
-    return runFolderOf(directory) === directory ? folder : `${folder} at ${basename(directory)}`;
-  });
-  return new Set(names).size === names.length ? names : directories;
 }
 
 /** A run's estimates, and the values that they are made of. */
@@ -123,7 +113,7 @@ function withDifference({ result, values }: Measured, first: Measured): RunCurva
 export async function analyzeCurvature(request: CurvatureRequest): Promise<CurvatureOutcome> {
   const started = performance.now();
   checkRequest(request);
-  const names = namesOf(request.runs.map(({ directory }) => directory));
+  const names = namesOfRuns(request.runs.map(({ directory }) => directory));
   // Every run is opened before the first is measured, so that a mistake shows at once.
   const opened: TrainedRun[] = [];
   for (const { directory } of request.runs) opened.push(await openTrainedRun(directory));

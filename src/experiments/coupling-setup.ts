@@ -16,6 +16,7 @@ const threadSize = 512;
 /** A coupling and what must be given back after its use. */
 export interface CouplingSetup {
   readonly coupling: Coupling;
+  readonly tools: PairingTools;
   /** Steps whose batches are paired at once. */
   readonly pairingSteps: number;
   close(): Promise<void>;
@@ -74,5 +75,5 @@ export function openCoupling(config: RunConfig, data: Pick<RunData, 'rows'>): Co
   const { batchSize, accumulate } = config.training;
   const { tools, close } = openPairingTools();
   const coupling = buildCoupling(config, { data: data.rows, tools });
-  return { coupling, pairingSteps: pairedImages(config) / (batchSize * accumulate), close };
+  return { coupling, tools, pairingSteps: pairedImages(config) / (batchSize * accumulate), close };
 }

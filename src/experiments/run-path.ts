@@ -1,6 +1,6 @@
 /** Paths of runs: `runs/<n>-<name>`, numbered in the order of their making. */
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 /** Folder of runs, below the working directory. */
 export const runsFolder = 'runs';
@@ -33,4 +33,13 @@ export function claimRunPath(name: string, parent: string = runsFolder): string 
 /** The folder of a run, from itself or from that of one of its checkpoints, `<run>/checkpoints/<name>`. */
 export function runFolderOf(path: string): string {
   return /[\\/]checkpoints[\\/][^\\/]+[\\/]?$/.test(path) ? join(path, '..', '..') : path;
+}
+
+/** Names of runs in tables and charts: of their folders, or their whole paths where folders are called the same. */
+export function namesOfRuns(directories: readonly string[]): readonly string[] {
+  const names = directories.map((directory) => {
+    const folder = basename(runFolderOf(directory));
+    return runFolderOf(directory) === directory ? folder : `${folder} at ${basename(directory)}`;
+  });
+  return new Set(names).size === names.length ? names : directories;
 }

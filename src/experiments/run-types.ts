@@ -8,6 +8,7 @@ import type {
   ValidationEvent,
 } from '../training/loop.ts';
 import type { RunConfig } from './config.ts';
+import type { CouplingOutcome, CouplingRequest } from './coupling-request.ts';
 import type { CurvatureOutcome, CurvatureRequest } from './curvature-request.ts';
 
 export type { CheckpointEvent, CouplingEvent, PreliminaryEvent, StepEvent, ValidationEvent };
@@ -126,5 +127,6 @@ export interface SampleOutcome {
 export interface Runner {
   train(request: TrainRequest): Promise<TrainOutcome>;
   sample(request: SampleRequest): Promise<SampleOutcome>;
+  analyzeCoupling(request: CouplingRequest): Promise<CouplingOutcome>;
   analyzeCurvature(request: CurvatureRequest): Promise<CurvatureOutcome>;
 }

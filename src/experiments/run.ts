@@ -1,7 +1,8 @@
 /** What the command line calls: training, sampling and analysis of runs. */
+import { analyzeCoupling } from './analyze-coupling.ts';
 import { analyzeCurvature } from './analyze-curvature.ts';
 import type { Runner } from './run-types.ts';
 import { sample } from './sample-run.ts';
 import { train } from './train-run.ts';
 
-export const runner: Runner = { train, sample, analyzeCurvature };
+export const runner: Runner = { train, sample, analyzeCoupling, analyzeCurvature };

@@ -55,8 +55,8 @@ function joinBatches(batches: readonly LatentBatch[]): LatentBatch {
   };
 }
 
-/** The next `images` images as one batch. */
-async function readGroup(source: LatentBatches, images: number): Promise<LatentBatch> {
+/** The next `images` images as one batch; they are a multiple of the source's own batches. */
+export async function readGroup(source: LatentBatches, images: number): Promise<LatentBatch> {
   const batches: LatentBatch[] = [];
   for (let rows = 0; rows < images; rows += batches[0].labels.length) batches.push(await source.next());
   return joinBatches(batches);

@@ -107,6 +107,11 @@ export async function restoreState(
   await stepper.writeState(state);
 }
 
+/** Arrays of the coupling in a checkpoint, for those who use it without a trainer. */
+export async function readCouplingState(checkpoint: Checkpoint): Promise<NamedArrays> {
+  return namedArrays(await readCheckpoint(checkpoint, COUPLING_PREFIX));
+}
+
 /** Arrays of the coupling, from what the model and the optimiser have left. */
 function couplingState(
   tensors: ReadonlyMap<string, CheckpointTensor>,
@@ -116,6 +121,10 @@ function couplingState(
   if (foreign.length > 0) {
     throw refuse('tensors of this model and optimiser only', `also \`${foreign.slice(0, 3).join('`, `')}\``);
   }
+  return namedArrays(tensors);
+}
+
+function namedArrays(tensors: ReadonlyMap<string, CheckpointTensor>): NamedArrays {
   return Object.fromEntries(
     [...tensors].map(([name, { data }]) => [
       name.slice(COUPLING_PREFIX.length),

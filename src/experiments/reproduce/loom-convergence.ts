@@ -87,13 +87,10 @@ function couplingOf({ kind, caches }: SimulatedCoupling, opened: OpenCouplingDat
 }
 
 /** Exact cost of all pairs that a coupling keeps; `null` where it keeps none. */
-function exactCost(coupling: Coupling, { caches }: SimulatedCoupling, { data }: OpenCouplingData, seed: number) {
-  const { seeds } = coupling.state();
-  if (!(seeds instanceof Uint32Array)) return null;
-  return async () => {
-    const kept = coupling.state().seeds as Uint32Array; // as before
-    return (await wholeCostOf(kept, { data, seed, caches, cost: 'squared', pairs: kept.length })).cost;
-  };
+function exactCost({ kept }: Coupling, { data }: OpenCouplingData, seed: number): (() => Promise<number>) | null {
+  if (kept === undefined) return null;
+  const options = { data, seed, cost: 'squared', pairs: Number.POSITIVE_INFINITY } as const;
+  return async () => (await wholeCostOf(kept(), options)).cost;
 }
 
 /** The reproduction with settings of one's own. */
@@ -146,7 +143,7 @@ async function simulateAll(
       const secondsLeft = (((performance.now() - began) / 1000) * (images - done)) / done;
       onEvent({ kind: 'work', what: simulated.name, done, count: images, unit: 'images', secondsLeft });
     };
-    const wholeCost = exactCost(coupling, simulated, opened, seed);
+    const wholeCost = exactCost(coupling, opened, seed);
     const options = { ...simulated, seed, count, cost: 'squared', next, wholeCost, signal, onBatch } as const;
     for await (const epoch of simulateCoupling(coupling, options)) history.push(epoch);
     await close();
@@ -166,13 +163,12 @@ async function optimumOf(
   signal.throwIfAborted();
   onEvent({ kind: 'note', text: `exact optimum of ${data.count} pairs` });
   const began = performance.now();
-  const set = {
-    data,
+  const pairs = {
     seeds: drawSeeds(data.count, seed),
     rows: Uint32Array.from({ length: data.count }, (_, row) => row),
     flipped: new Uint8Array(data.count),
   };
-  const { cost } = await transportOptimum(set, tools);
+  const { cost } = await transportOptimum(pairs, { data, cost: 'squared', tools });
   return { cost, seconds: (performance.now() - began) / 1000 };
 }
 
