@@ -34,9 +34,6 @@ export interface Tableau {
   readonly candidates: Candidates;
 }
 
-/** Matrices up to this many numbers are read through a float64 copy (2 MiB), which is quicker; larger ones line by line. */
-const copiedNumbers = 2 ** 18;
-
 /** The tableau of a matrix, without a pairing and with zero duals. */
 export function createTableau(costs: CostMatrix, { maximize }: { readonly maximize: boolean }): Tableau {
   const transposed = costs.rows > costs.columns;
@@ -76,11 +73,6 @@ function lineReader(
   const cost = (i: number, j: number) => sign * values[i * columns + j]!;
   const load = (i: number) => i * columns;
   if (values instanceof Float64Array && !maximize) return { line: values, load, cost };
-  if (values.length <= copiedNumbers) {
-    const line = new Float64Array(values);
-    if (maximize) negate(line);
-    return { line, load, cost };
-  }
   const line = new Float64Array(columns);
   const loadLine = (i: number) => {
     line.set(values.subarray(i * columns, (i + 1) * columns));

@@ -134,8 +134,7 @@ function result(tableau: Tableau, maximize: boolean, augmentations: number): Ass
  *
  * Column reduction, augmenting row reduction and shortest augmenting paths of [jonker:87]; the steps look at each row's nearest columns
  * only, and at all of its columns where these do not prove themselves sufficient (see `assignment-candidates.ts`). Rectangular problems
- * as in [crouse:16]: the paths start from the smaller side. Costs are read in place, never changed, and a matrix of more than 2 MiB is never
- * copied. Deterministic. Sums and comparisons are float64 without tolerances: integers, and float32 costs whose exponents differ by
+ * as in [crouse:16]: the paths start from the smaller side. Costs are read in place, neither changed nor copied. Deterministic. Sums and comparisons are float64 without tolerances: integers, and float32 costs whose exponents differ by
  * less than about 20, are added exactly; otherwise the total is least up to rounding.
  *
  * A start that is optimal already is returned as it is, ties or not.
