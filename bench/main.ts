@@ -6,6 +6,7 @@ import { assignment } from './assignment.ts';
 import type { Bench, BenchCase, BenchContext, CaseResult } from './bench.ts';
 import { gemm } from './gemm.ts';
 import { host } from './host.ts';
+import { loom } from './loom.ts';
 import { observeMachine } from './machine.ts';
 import { isMissing, type MissingPeer, openTorch, type Peer, type PeerOpener } from './peer.ts';
 import { spinning } from './spinning.ts';
@@ -13,7 +14,7 @@ import { step } from './step.ts';
 import { formatTable } from './table.ts';
 import { trace } from './trace.ts';
 
-const benches: readonly Bench[] = [gemm, step, host, trace, spinning, assignment];
+const benches: readonly Bench[] = [gemm, step, host, trace, spinning, assignment, loom];
 
 interface Flags {
   readonly json?: boolean;

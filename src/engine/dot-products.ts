@@ -32,31 +32,36 @@ async function compile(runtime: Runtime, [rows, columns, elements]: readonly num
   return createStepper(runtime, { state: {}, programs: { product: { model } } });
 }
 
-/** Products on a runtime; each shape is compiled when it first comes. */
+/** Products on a runtime; each shape is compiled when it first comes, and those that were not used for longest are dropped. */
 export function engineDotProducts(runtime: Runtime): EngineDotProducts {
-  const compiled = new Map<string, Promise<Stepper>>();
-  const stepperFor = (shape: readonly number[]) => {
+  const compiled = new Map<string, Stepper>();
+  let last: Promise<unknown> = Promise.resolve();
+  const stepperFor = async (shape: readonly number[]) => {
     const key = shape.join(' ');
-    const stepper = compiled.get(key) ?? compile(runtime, shape);
+    const stepper = compiled.get(key) ?? (await compile(runtime, shape));
     // Behind all others: the shape that was not used for longest stands first.
     compiled.delete(key);
     compiled.set(key, stepper);
     const [oldest] = compiled.keys();
-    if (compiled.size > keptShapes) {
-      const dropped = compiled.get(oldest);
-      compiled.delete(oldest);
-      void dropped?.then((one) => one.release());
-    }
+    if (compiled.size <= keptShapes) return stepper;
+    compiled.get(oldest)?.release();
+    compiled.delete(oldest);
     return stepper;
   };
+  const multiply = async (a: Float32Array, b: Float32Array, elements: number) => {
+    const stepper = await stepperFor([a.length / elements, b.length / elements, elements]);
+    const { products } = await stepper.run('product', { inputs: { a, b } });
+    return products as Float32Array; // a float32 product
+  };
   return {
-    async products(a, b, elements) {
-      const stepper = await stepperFor([a.length / elements, b.length / elements, elements]);
-      const { products } = await stepper.run('product', { inputs: { a, b } });
-      return products as Float32Array; // a float32 product
+    products(a, b, elements) {
+      // One after the other, so that no shape is dropped that is in use.
+      const turn = last.then(() => multiply(a, b, elements));
+      last = turn.catch(() => {});
+      return turn;
     },
     release() {
-      for (const stepper of compiled.values()) void stepper.then((one) => one.release());
+      for (const stepper of compiled.values()) stepper.release();
       compiled.clear();
     },
   };

@@ -8,24 +8,32 @@ import { trained } from './small-runs.ts';
 const folder = temporaryFolders();
 
 // scripts/kill-and-resume.ts does the same with 20 kills and prints what each of them left behind.
-it('a training killed at random moments and resumed is bit for bit the one left alone', async () => {
-  const place = folder();
-  const [alone, killed] = [join(place, 'alone'), join(place, 'killed')];
-  const source = 'two-moons-mlp';
-  const set = [
-    'training.images=102400',
-    'training.schedule.warmupImages=1024',
-    'training.checkpoint.everyImages=1024',
-    'training.log.everyImages=1024',
-    'runtime.threads=1',
-  ];
-  const config = readConfig(source, { set });
-  await trained(alone, config);
-  // Short times: 100 checkpoints take longer on any machine.
-  const whole = { startMs: 1000, trainingMs: 300 };
-  const kills = await trainKilled({ source, set }, killed, { kills: 3, seed: 0, whole });
-  expect(kills.length).toBeGreaterThan(0);
-  await trained(killed, config, { resume: true });
-  expect((await finalState(killed)).equals(await finalState(alone))).toBe(true);
-  expect(loggedLosses(killed)).toEqual(loggedLosses(alone));
-});
+it.each([
+  ['independent noise', []],
+  ['noises that are kept and exchanged', ['coupling.kind=loom', 'coupling.caches=2', 'coupling.largeBatch=1024']],
+])(
+  'a training with %s, killed at random moments and resumed, is bit for bit the one left alone',
+  async (_name, coupling) => {
+    const place = folder();
+    const [alone, killed] = [join(place, 'alone'), join(place, 'killed')];
+    const source = 'two-moons-mlp';
+    const set = [
+      'training.images=102400',
+      'training.schedule.warmupImages=1024',
+      'training.checkpoint.everyImages=1024',
+      'training.log.everyImages=1024',
+      'runtime.threads=1',
+      ...coupling,
+    ];
+    const config = readConfig(source, { set });
+    await trained(alone, config);
+    // Short times: 100 checkpoints take longer on any machine.
+    const whole = { startMs: 1000, trainingMs: 300 };
+    const kills = await trainKilled({ source, set }, killed, { kills: 3, seed: 0, whole });
+    expect(kills.length).toBeGreaterThan(0);
+    await trained(killed, config, { resume: true });
+    expect((await finalState(killed)).equals(await finalState(alone))).toBe(true);
+    expect(loggedLosses(killed)).toEqual(loggedLosses(alone));
+  },
+  180_000,
+);

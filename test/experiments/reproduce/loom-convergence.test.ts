@@ -1,0 +1,101 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { SimulatedEpoch } from '../../../src/analysis/coupling-simulation.ts';
+import {
+  loomConvergence,
+  prepareConvergence,
+  type SimulatedRun,
+} from '../../../src/experiments/reproduce/loom-convergence.ts';
+import { convergenceLines, judgeConvergence } from '../../../src/experiments/reproduce/loom-convergence-report.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'flowloom-convergence-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const quiet = { signal: new AbortController().signal, onEvent: () => {} };
+
+const run = (change: Partial<SimulatedRun>, costs: readonly number[], reassigned: readonly number[]): SimulatedRun => ({
+  name: 'a run',
+  kind: 'loom',
+  batch: 8,
+  caches: 1,
+  epochs: costs.length,
+  seconds: 1,
+  history: costs.map(
+    (cost, i): SimulatedEpoch => ({
+      epoch: i + 1,
+      batchCost: cost,
+      standardError: 1,
+      reassigned: reassigned[i],
+      wholeCost: change.kind === 'minibatch-ot' ? null : cost,
+    }),
+  ),
+  ...change,
+});
+
+describe('the reproduction loom-fig9', () => {
+  it('goes through batches and caches on the first images of a set', () => {
+    const { settings } = loomConvergence({ scale: 'laptop', seed: 5, data: 'portraits' });
+    expect(settings).toMatchObject({ seed: 5, source: 'portraits', count: 10_000 });
+    expect((settings.couplings as SimulatedRun[]).map(({ kind, batch, caches }) => [kind, batch, caches])).toEqual([
+      ['independent', 128, 1],
+      ['minibatch-ot', 128, 1],
+      ['loom', 32, 1],
+      ['loom', 64, 1],
+      ['loom', 128, 1],
+      ['loom', 128, 4],
+    ]);
+  });
+
+  it('measures real images: LOOM ends between minibatch transport and the optimum', async () => {
+    const directory = join(folder, 'small');
+    const couplings = [
+      { name: 'independent', kind: 'independent', batch: 32, caches: 1, epochs: 1 },
+      { name: 'minibatch', kind: 'minibatch-ot', batch: 32, caches: 1, epochs: 1 },
+      { name: 'loom', kind: 'loom', batch: 32, caches: 1, epochs: 6 },
+    ] as const;
+    const prepared = prepareConvergence({ seed: 1, source: 'fashion', count: 320, couplings });
+    const { agrees, lines, paths, result } = await prepared.run({ ...quiet, directory });
+    expect(agrees).toBe(true);
+    expect(lines.join('\n')).toContain('Global optimum of the kept noises (1 cache), exact:');
+    const runs = result.runs as SimulatedRun[];
+    const [independent, minibatch] = runs.map(({ history }) => history.at(-1)!.batchCost);
+    const loom = runs[2].history.at(-1)!.wholeCost!;
+    const { cost: optimum } = result.optimum as { cost: number };
+    expect(independent).toBeGreaterThan(minibatch);
+    expect(minibatch).toBeGreaterThan(loom);
+    expect(loom).toBeGreaterThanOrEqual(optimum);
+    expect(JSON.parse(readFileSync(paths[0], 'utf8')).runs).toEqual(JSON.parse(JSON.stringify(runs)));
+    expect(readFileSync(paths[1], 'utf8').trimEnd().split('\n')).toHaveLength(1 + 1 + 1 + 6);
+  });
+
+  it('says which of the claims it did not find', () => {
+    const minibatch = run({ kind: 'minibatch-ot' }, [10], [8]);
+    const good = [
+      minibatch,
+      run({}, [9, 7], [8, 2]),
+      run({ batch: 4 }, [9, 8], [4, 1]),
+      run({ caches: 4 }, [9, 8.5], [8, 4]),
+    ];
+    expect(Object.values(judgeConvergence(good))).toEqual([true, true, true, true]);
+    expect(judgeConvergence([run({}, [9, 9], [8, 8])]).reassignmentsFall).toBe(false);
+    expect(judgeConvergence([minibatch, run({}, [12, 11], [8, 2])]).belowMinibatch).toBe(false);
+    expect(judgeConvergence([run({}, [9, 7], [8, 2]), run({ batch: 4 }, [9, 6], [4, 1])]).largerBatchesEndLower).toBe(
+      false,
+    );
+    expect(judgeConvergence([run({}, [9, 7], [8, 2]), run({ caches: 2 }, [9, 6], [8, 1])]).moreCachesEndHigher).toBe(
+      false,
+    );
+    const claims = judgeConvergence([run({}, [9, 9], [8, 8])]);
+    const lines = convergenceLines([run({}, [9, 9], [8, 8])], null, { ...claims, count: 10, elements: 2 });
+    expect(lines.filter((line) => line.startsWith('NOT FOUND'))).toHaveLength(1);
+  });
+
+  it('ends when it is interrupted', async () => {
+    const couplings = [{ name: 'loom', kind: 'loom', batch: 32, caches: 1, epochs: 50 }] as const;
+    const controller = new AbortController();
+    const prepared = prepareConvergence({ seed: 1, source: 'fashion', count: 320, couplings });
+    const context = { signal: controller.signal, directory: folder, onEvent: () => controller.abort() };
+    await expect(prepared.run(context)).rejects.toThrow('abort');
+  });
+});
