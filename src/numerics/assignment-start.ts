@@ -1,0 +1,122 @@
+/** Where the assignment solver starts from: duals of the columns, lower bounds of the rows, and the pairs of a given pairing. */
+import { NumericalError } from '../errors.ts';
+import { setPair, type Tableau } from './assignment-tableau.ts';
+
+/** A pairing of a tableau, and duals of its columns if they are known. */
+export interface TableauStart {
+  /** int32 [rows]; all columns differ. */
+  readonly columnOf: Int32Array;
+  /** float64 [columns], to be minimised with, or null. */
+  readonly duals: Float64Array | null;
+}
+
+const where = 'numerics/assignment solveAssignment';
+
+/** The error for costs that no assignment can be made of. */
+export function infeasible(): NumericalError {
+  return new NumericalError({
+    expected: 'an assignment that uses no forbidden pair',
+    got: 'a cost matrix that is infeasible',
+    where,
+    remedy: 'finite costs where a pair is possible',
+  });
+}
+
+function invalidEntry(): NumericalError {
+  return new NumericalError({
+    expected: 'costs and duals that are finite, and +Infinity (for a maximum, -Infinity) for a forbidden pair',
+    got: 'a matrix that contains invalid numeric entries',
+    where,
+  });
+}
+
+/**
+ * Column reduction, [jonker:87], section 3, after row constants are taken off: v_j = min_i (c_ij - r_i), r_i = min_j c_ij. The row
+ * constants change no assignment, but keep rows that are cheap everywhere, as short vectors are, from being every column's nearest.
+ * Where there are more columns than rows, a column that stays free must have the largest dual, so all of them start from zero.
+ */
+function reduceColumns({ rows, columns, line, duals, load, candidates }: Tableau): void {
+  const square = rows === columns;
+  duals.fill(square ? Number.POSITIVE_INFINITY : 0);
+  for (let i = 0; i < rows; i++) {
+    const offset = load(i);
+    let least = Number.POSITIVE_INFINITY;
+    for (let j = 0; j < columns; j++) {
+      const value = line[offset + j]!;
+      // Written so that what is not a number is met here too.
+      if (value >= least) continue;
+      if (!(value > Number.NEGATIVE_INFINITY)) throw invalidEntry();
+      least = value;
+    }
+    if (least === Number.POSITIVE_INFINITY) throw infeasible();
+    candidates.bound[i] = least;
+    if (!square) continue;
+    for (let j = 0; j < columns; j++) {
+      const value = line[offset + j]! - least;
+      if (value < duals[j]!) duals[j] = value;
+    }
+  }
+  for (let j = 0; j < columns; j++) if (duals[j] === Number.POSITIVE_INFINITY) throw infeasible();
+}
+
+/** Sets the bound of each row to its least reduced cost, and makes the pairs of the start that attain it. */
+function keepTightPairs(tableau: Tableau, start: Int32Array): void {
+  const { rows, columns, line, duals, load, candidates } = tableau;
+  for (let i = 0; i < rows; i++) {
+    const offset = load(i);
+    let least = Number.POSITIVE_INFINITY;
+    for (let j = 0; j < columns; j++) {
+      const reduced = line[offset + j]! - duals[j]!;
+      if (reduced >= least) continue;
+      if (!(reduced > Number.NEGATIVE_INFINITY)) throw invalidEntry();
+      least = reduced;
+    }
+    if (least === Number.POSITIVE_INFINITY) throw infeasible();
+    candidates.bound[i] = least;
+    const column = start[i]!;
+    const cost = line[offset + column]!;
+    if (cost - duals[column]! <= least) setPair(tableau, i, { column, cost });
+  }
+}
+
+/** How many times the costs' size a start's duals may have. Beyond, they would push the costs out of float64's 53 bits. */
+const largestDuals = 2 ** 20;
+
+/**
+ * The duals of a start, rounded to multiples of 2^-23 of the size of the costs, so that float32 costs less duals are exact in float64
+ * and pairs of equal worth stay equal; null where they are too large to be of use.
+ */
+function roundedDuals(tableau: Tableau, { columnOf, duals }: TableauStart): Float64Array | null {
+  if (duals === null) return null;
+  let size = 0;
+  for (const [i, j] of columnOf.entries()) {
+    const cost = Math.abs(tableau.cost(i, j));
+    if (cost > size && cost < Number.POSITIVE_INFINITY) size = cost;
+  }
+  const unit = 2 ** (Math.floor(Math.log2(size)) - 23);
+  let largest = 0;
+  for (const value of duals) {
+    if (!Number.isFinite(value)) throw invalidEntry();
+    largest = Math.max(largest, Math.abs(value));
+  }
+  if (!(largest < largestDuals * size) || !(unit > 0)) return null;
+  return duals.map((value) => Math.round(value / unit) * unit);
+}
+
+/**
+ * Prepares a tableau: duals, bounds, and with a start the pairs that are tight under the duals.
+ *
+ * @param free  int32 [rows], gets the rows without a pair.
+ * @returns how many they are.
+ * @throws NumericalError for NaN, an infinity of the wrong sign, or a row or column without a possible pair.
+ */
+export function prepare(tableau: Tableau, free: Int32Array, start: TableauStart | null): number {
+  const { rows, columns, duals, columnOf } = tableau;
+  const given = start === null || rows !== columns ? null : roundedDuals(tableau, start);
+  if (given === null) reduceColumns(tableau);
+  else duals.set(given);
+  if (start !== null && given !== null) keepTightPairs(tableau, start.columnOf);
+  let count = 0;
+  for (let i = 0; i < rows; i++) if (columnOf[i]! < 0) free[count++] = i;
+  return count;
+}
