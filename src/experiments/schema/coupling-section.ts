@@ -68,12 +68,56 @@ const loom = z.strictObject({
     .describe('Probability of training with the kept noise instead of a fresh one that is not kept; 1: always.'),
 });
 
+// [genevay:16], section 4; numbers by the fit of Fashion-MNIST in docs/log.md.
+const semidiscrete = z.strictObject({
+  kind: z
+    .literal('semidiscrete')
+    .describe(
+      'Fresh noise, each sent to the datum that the optimal transport between all noise and the whole set gives it.',
+    ),
+  noisesPerImage: count
+    .default(60)
+    .describe(
+      'Noises for each image that the transport is fitted to before training; the chi-squared of shares is about 2 over it.',
+    ),
+  fitBatch: z
+    .int()
+    .min(2)
+    .multipleOf(2)
+    .default(256)
+    .describe('Noises for one change of the potentials, at most a quarter of the images.'),
+  rate: z
+    .number()
+    .positive()
+    .default(1)
+    .describe(
+      'How much a noise lowers the potential of its datum at first, in mean differences between the best two scores.',
+    ),
+  slowing: z
+    .number()
+    .positive()
+    .default(2)
+    .describe(
+      'Noises per image after which potentials change less by a factor of sqrt(2); later changes fall with the square root.',
+    ),
+  perClass: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether noise is shared out among the data of each label by themselves. A model with labels needs it: else the noise of a label is no longer normal.',
+    ),
+  memoryBytes: count
+    .default(4 * 2 ** 30)
+    .describe('Memory that the latents of the whole set may take, mirrored ones included (bytes).'),
+});
+
 /** Section `coupling`. */
 export const couplingSection = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('independent').describe('Fresh noise for every image, every time.') }),
     minibatchOt,
     loom,
+    semidiscrete,
   ])
   .prefault({ kind: 'independent' })
   .describe('Which noise meets which datum.');
