@@ -61,9 +61,13 @@ export function potentialAscent(start: Float64Array, { rate, slowing }: AscentOp
       return Float64Array.of(noises, changes, margin);
     },
     step({ rows, margins }) {
+      const seen = noises;
+      noises += rows.length;
+      // One datum gets all noises whatever its potential, and no score is second.
+      if (count === 1) return;
       changes += 1;
       margin += (mean(margins) - margin) / Math.min(changes, marginChanges);
-      const fall = (rate * margin) / Math.sqrt(1 + noises / count / slowing);
+      const fall = (rate * margin) / Math.sqrt(1 + seen / count / slowing);
       const rise = (fall * rows.length) / count;
       const weight = 2 / (changes + 1);
       for (const row of rows) current[row]! -= fall;
@@ -71,7 +75,6 @@ export function potentialAscent(start: Float64Array, { rate, slowing }: AscentOp
         current[i]! += rise;
         averaged[i]! += weight * (current[i]! - averaged[i]!);
       }
-      noises += rows.length;
     },
     restore(state) {
       current.set(state.current);

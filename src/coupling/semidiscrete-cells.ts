@@ -55,7 +55,7 @@ export function groupImages({ count, labels, mirrored }: CouplingData, perClass:
   return distinct.map((label) => images.filter((image) => labels[image % count] === label));
 }
 
-async function centreOf(members: Members, { data, seed }: CellParts): Promise<Float64Array> {
+async function centreOf(members: Members, { data, seed }: Omit<CellParts, 'ascent'>): Promise<Float64Array> {
   const { count, elements, read } = data;
   const sample = permutation(members.length, stream(seed, 'semidiscrete-centre')).subarray(0, centreData).sort();
   const { rows, flipped } = dataOf(
@@ -68,12 +68,22 @@ async function centreOf(members: Members, { data, seed }: CellParts): Promise<Fl
   return centre;
 }
 
-/** Keeps the data of the images for products; with the squares of their distances from about their centre. */
-async function keep(members: Members, parts: CellParts) {
+/** Images whose products can be asked for, and what their norms say. */
+export interface KeptImages {
+  readonly products: ArgmaxProducts;
+  /** Squares of the distances from about the images' centre: float64 [images]. */
+  readonly squares: Float64Array;
+  /** Mean of |x|^2. */
+  readonly meanSquare: number;
+}
+
+/** Keeps the latents of images for products. */
+export async function keepImages(members: Members, parts: Omit<CellParts, 'ascent'>): Promise<KeptImages> {
   const { data, openProducts } = parts;
   const { count, elements, read } = data;
   const centre = await centreOf(members, parts);
   const squares = new Float64Array(members.length);
+  let whole = 0;
   const products = await openProducts({
     count: members.length,
     elements,
@@ -81,25 +91,36 @@ async function keep(members: Members, parts: CellParts) {
       const { rows, flipped } = dataOf(members.subarray(first, first + length), count);
       const values = await read(rows, flipped);
       for (let i = 0; i < values.length; i++) {
+        whole += values[i]! ** 2;
         squares[first + Math.floor(i / elements)]! += (values[i]! - centre[i % elements]!) ** 2;
       }
       return values;
     },
   });
-  return { products, squares };
+  return { products, squares, meanSquare: whole / members.length };
 }
 
-async function openGroup(members: Members, parts: CellParts): Promise<Cells> {
-  const { data, seed, ascent: options } = parts;
-  const { elements } = data;
-  const { products, squares } = await keep(members, parts);
+/** An ascent from a start that suits the images. */
+export async function openAscent(
+  { products, squares }: KeptImages,
+  { elements, seed, ascent }: { readonly elements: number; readonly seed: number; readonly ascent: AscentOptions },
+): Promise<PotentialAscent> {
   const words = stream(seed, 'semidiscrete-start');
   const noise = normalsFromSeeds(
     Uint32Array.from({ length: startNoises }, () => words.uint32()),
     elements,
   );
-  const ascent = potentialAscent(await startPotentials(squares, products, { noise, elements }), options);
-  return cellsOver(members, { products, ascent, elements });
+  return potentialAscent(await startPotentials(squares, products, { noise, elements }), ascent);
+}
+
+async function openGroup(members: Members, parts: CellParts): Promise<Cells> {
+  const { elements } = parts.data;
+  const kept = await keepImages(members, parts);
+  return cellsOver(members, {
+    products: kept.products,
+    ascent: await openAscent(kept, { ...parts, elements }),
+    elements,
+  });
 }
 
 function cellsOver(
