@@ -1,7 +1,7 @@
 /** What a benchmark is: named cases that are measured one after another, and the record of each. */
 import type { NativeRuntime } from '../src/engine/native/native-runtime.ts';
 import type { RuntimeOptions } from '../src/engine/runtime.ts';
-import type { MissingPeer, Peer } from './peer.ts';
+import type { MissingPeer, Peer, PeerOpener } from './peer.ts';
 
 /** The competitor's time for the same work, measured in turn with ours. */
 export interface PeerResult {
@@ -54,4 +54,6 @@ export interface Bench {
   /** What is measured and counted, in a sentence or two under the table. */
   readonly notes: string;
   readonly cases: readonly BenchCase[];
+  /** Starts the peer; PyTorch by default. */
+  readonly openPeer?: PeerOpener;
 }

@@ -2,17 +2,18 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type NativeRuntime, openNativeRuntime } from '../src/engine/native/native-runtime.ts';
 import { ConfigError, FlowError } from '../src/errors.ts';
+import { assignment } from './assignment.ts';
 import type { Bench, BenchCase, BenchContext, CaseResult } from './bench.ts';
 import { gemm } from './gemm.ts';
 import { host } from './host.ts';
 import { observeMachine } from './machine.ts';
-import { isMissing, type MissingPeer, openTorch, type Peer } from './peer.ts';
+import { isMissing, type MissingPeer, openTorch, type Peer, type PeerOpener } from './peer.ts';
 import { spinning } from './spinning.ts';
 import { step } from './step.ts';
 import { formatTable } from './table.ts';
 import { trace } from './trace.ts';
 
-const benches: readonly Bench[] = [gemm, step, host, trace, spinning];
+const benches: readonly Bench[] = [gemm, step, host, trace, spinning, assignment];
 
 interface Flags {
   readonly json?: boolean;
@@ -67,7 +68,7 @@ function showProgress(text: string): void {
 
 /** Measures one case after another, also after one that failed; what a case opened is released after it. */
 async function measureAll(
-  cases: readonly BenchCase[],
+  { cases, openPeer }: { readonly cases: readonly BenchCase[]; readonly openPeer: PeerOpener },
   flags: Flags,
 ): Promise<{ readonly results: CaseResult[]; readonly failures: unknown[] }> {
   const runtime = { threads: flags.threads, spinning: flags.spinning ?? false };
@@ -81,7 +82,7 @@ async function measureAll(
       return opened;
     },
     peer() {
-      if (peers.length === 0) peers.push(openTorch(flags.python, flags.threads));
+      if (peers.length === 0) peers.push(openPeer(flags.python, flags.threads));
       return peers[0];
     },
     rounds: flags.rounds ?? null,
@@ -108,7 +109,7 @@ async function runBench(name: string, flags: Flags): Promise<void> {
   const bench = findBench(name);
   const cases = chooseCases(bench, flags.cases);
   const machineAfter = observeMachine({ threads: flags.threads, spinning: flags.spinning ?? false });
-  const { results, failures } = await measureAll(cases, flags);
+  const { results, failures } = await measureAll({ cases, openPeer: bench.openPeer ?? openTorch }, flags);
   const machine = machineAfter();
   console.log(
     flags.json ? JSON.stringify({ bench: name, machine, cases: results }) : formatTable(bench, machine, results),
@@ -121,7 +122,7 @@ const program = new Command('bench')
   .description('Measures the engine: medians of runs that alternate with those of the peer.')
   .argument('[name]', 'which bench; without it, they are listed')
   .option('--json', 'one line of JSON instead of a table')
-  .option('--python <path>', 'Python that has PyTorch; `none` for no peer', 'python3')
+  .option('--python <path>', 'Python that has the peer, PyTorch or SciPy; `none` for no peer', 'python3')
   .option('--cases <names>', 'cases, separated by commas')
   .option('--rounds <count>', 'turns of each side', counting)
   .option('--threads <count>', 'threads of each side', counting, 2)

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { FlowError } from '../src/errors.ts';
 import type { Contender } from './interleave.ts';
 
-/** What a peer is to build; see peers/torch_peer.py. */
+/** What a peer is to build; see peers/. */
 export type Workload = Readonly<Record<string, unknown>>;
 
 export interface Peer extends Contender {
@@ -31,13 +31,19 @@ export interface PeerOptions {
   readonly threads: number;
 }
 
-const script = fileURLToPath(new URL('peers/torch_peer.py', import.meta.url));
+/** Opens a peer in the given Python, or says why it is not there. */
+export type PeerOpener = (python: string, threads: number) => Promise<Peer | MissingPeer>;
 
-/** PyTorch in the given Python, or why it is not there. */
-export async function openTorch(python: string, threads: number): Promise<Peer | MissingPeer> {
-  if (python === 'none') return { reason: 'no Python was wanted' };
-  return openPeer({ command: python, arguments: ['-u', script], threads });
+function inPython(script: string): PeerOpener {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  return async (python, threads) => {
+    if (python === 'none') return { reason: 'no Python was wanted' };
+    return openPeer({ command: python, arguments: ['-u', path], threads });
+  };
 }
+
+export const openTorch = inPython('peers/torch_peer.py');
+export const openScipy = inPython('peers/scipy_peer.py');
 
 /** Starts the process and asks who it is. */
 export async function openPeer({ command, arguments: args = [], threads }: PeerOptions): Promise<Peer | MissingPeer> {

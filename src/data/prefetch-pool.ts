@@ -1,12 +1,9 @@
 /** Worker threads that assemble batches. */
-import { Worker } from 'node:worker_threads';
 import { FlowError } from '../errors.ts';
+import { type PackedError, unpackError } from '../numerics/packed-error.ts';
+import { endThread, startThread } from '../numerics/thread.ts';
 import type { BatchPixels, BatchRequest } from './batch.ts';
-import { type PackedError, unpackError } from './packed-error.ts';
 import type { PixelSource } from './pixel-source.ts';
-
-/** How long a thread may take to finish what it is at before it is ended, in milliseconds. */
-const closingMs = 2000;
 
 /** Something that assembles batches; calls may overlap. */
 export interface BatchAssembler {
@@ -27,8 +24,6 @@ interface Waiting {
 
 /** Starts `threads` threads that read from `source`; batch number n goes to thread n mod threads. */
 export function startPrefetchPool(source: PixelSource, threads: number): BatchAssembler {
-  const fromSources = import.meta.url.endsWith('.ts');
-  const entry = new URL(fromSources ? './prefetch-worker-source.mjs' : './prefetch-worker.js', import.meta.url);
   const waiting = new Map<number, Waiting>();
   let jobs = 0;
   let holders = 0;
@@ -41,9 +36,7 @@ export function startPrefetchPool(source: PixelSource, threads: number): BatchAs
   }
 
   const workers = Array.from({ length: threads }, () => {
-    // The process's flags are not passed on: some (--input-type) would keep the thread from starting.
-    const worker = new Worker(entry, { workerData: source, execArgv: [] });
-    worker.unref();
+    const worker = startThread(import.meta.url, './prefetch-worker', source);
     worker.on('message', (answer: Answer) => {
       const place = waiting.get(answer.job);
       waiting.delete(answer.job);
@@ -73,18 +66,7 @@ export function startPrefetchPool(source: PixelSource, threads: number): BatchAs
     },
     async close() {
       fail(new FlowError('The loader is closed.'));
-      await Promise.all(workers.map(endWorker));
+      await Promise.all(workers.map(endThread));
     },
   };
-}
-
-/** Asks a thread to finish; ends it if it does not. */
-async function endWorker(worker: Worker): Promise<void> {
-  if (worker.threadId === -1) return;
-  worker.ref();
-  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-  const timer = setTimeout(() => void worker.terminate(), closingMs);
-  worker.postMessage(null);
-  await ended;
-  clearTimeout(timer);
 }

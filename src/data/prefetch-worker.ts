@@ -1,7 +1,7 @@
 /** Entry file of a prefetch thread: reads batches and sends their pixels to the thread that started it. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { packError } from '../numerics/packed-error.ts';
 import { assembleBatch, type BatchRequest } from './batch.ts';
-import { packError } from './packed-error.ts';
 import type { PixelSource } from './pixel-source.ts';
 
 /** A batch to read. */

@@ -7,22 +7,21 @@ import type { Tableau } from './assignment-tableau.ts';
  * rounding is monotone. A search that stays below the bounds of its rows therefore needs no other column, and is exact.
  */
 export interface Candidates {
+  /** Most candidates of a row. */
+  readonly width: number;
   /** How many a row has, int32 [rows]. */
   readonly count: Int32Array;
-  /** int32 [rows, candidateLimit] */
+  /** int32 [rows, width] */
   readonly column: Int32Array;
-  /** Costs, float64 [rows, candidateLimit]. */
+  /** Costs, float64 [rows, width]. */
   readonly cost: Float64Array;
   /** float64 [rows]; Infinity where the candidates are all columns that the row may have. */
   readonly bound: Float64Array;
   /** By how much a bound should exceed the row's least reduced cost; follows from how many candidates that gave to earlier rows. */
   spread: number;
-  /** Reduced costs in ascending order, float64 [candidateLimit]. */
+  /** Reduced costs in ascending order, float64 [width]. */
   readonly ascending: Float64Array;
 }
-
-/** Most candidates of a row. Fewer need more selections, more make each scan longer; measured on squared distances of 128 to 1024 points. */
-export const candidateLimit = 16;
 
 /** What `spread` is multiplied by where a selection gave few candidates, many, or too many. */
 const wider = 1.1;
@@ -31,13 +30,16 @@ const muchNarrower = 0.9;
 
 /** No candidates, and bounds that say nothing. */
 export function createCandidates(rows: number): Candidates {
+  // Fewer need more selections, more make each scan longer. Measured: 16 for up to 1024 points, 64 for 4096 and more.
+  const width = Math.min(64, Math.max(16, rows >> 6));
   return {
+    width,
     count: new Int32Array(rows),
-    column: new Int32Array(rows * candidateLimit),
-    cost: new Float64Array(rows * candidateLimit),
+    column: new Int32Array(rows * width),
+    cost: new Float64Array(rows * width),
     bound: new Float64Array(rows).fill(Number.NEGATIVE_INFINITY),
     spread: 0,
-    ascending: new Float64Array(candidateLimit),
+    ascending: new Float64Array(width),
   };
 }
 
@@ -48,9 +50,9 @@ export function createCandidates(rows: number): Candidates {
 export function selectCandidates(tableau: Tableau, i: number, wanted: number): void {
   const offset = tableau.load(i);
   const { line, duals, columns, candidates } = tableau;
-  const { column, cost } = candidates;
-  const start = i * candidateLimit;
-  const end = start + candidateLimit;
+  const { width, column, cost } = candidates;
+  const start = i * width;
+  const end = start + width;
   let limit = wanted;
   let at = start;
   for (let j = 0; j < columns; j++) {
@@ -67,8 +69,8 @@ export function selectCandidates(tableau: Tableau, i: number, wanted: number): v
     at++;
   }
   const count = at - start;
-  if (count < candidateLimit / 3) candidates.spread *= wider;
-  else if (limit < wanted || count > 0.8 * candidateLimit) candidates.spread *= narrower;
+  if (count < width / 3) candidates.spread *= wider;
+  else if (limit < wanted || count > 0.8 * width) candidates.spread *= narrower;
   if (count < 2) {
     selectNearest(tableau, i);
     return;
@@ -79,12 +81,12 @@ export function selectCandidates(tableau: Tableau, i: number, wanted: number): v
 
 /** Makes room in a full row: drops the candidates that are not nearer than the mean of all. @returns the mean. */
 function dropFarther({ duals, candidates }: Tableau, i: number): number {
-  const { count, column, cost } = candidates;
-  const start = i * candidateLimit;
-  const end = start + candidateLimit;
+  const { width, count, column, cost } = candidates;
+  const start = i * width;
+  const end = start + width;
   let sum = 0;
   for (let k = start; k < end; k++) sum += cost[k]! - duals[column[k]!]!;
-  const mean = sum / candidateLimit;
+  const mean = sum / width;
   let at = start;
   for (let k = start; k < end; k++) {
     if (!(cost[k]! - duals[column[k]!]! < mean)) continue;
@@ -102,21 +104,21 @@ function dropFarther({ duals, candidates }: Tableau, i: number): number {
 function selectNearest(tableau: Tableau, i: number): void {
   const offset = tableau.load(i);
   const { line, duals, columns, candidates } = tableau;
-  const { count, column, cost, bound, ascending } = candidates;
-  const start = i * candidateLimit;
+  const { width, count, column, cost, bound, ascending } = candidates;
+  const start = i * width;
   let kept = 0;
   let limit = Number.POSITIVE_INFINITY;
   for (let j = 0; j < columns; j++) {
     const reduced = line[offset + j]! - duals[j]!;
     if (!(reduced < limit)) continue;
-    let place = kept < candidateLimit ? kept++ : candidateLimit - 1;
+    let place = kept < width ? kept++ : width - 1;
     for (; place > 0 && ascending[place - 1]! > reduced; place--) {
       ascending[place] = ascending[place - 1]!;
       column[start + place] = column[start + place - 1]!;
     }
     ascending[place] = reduced;
     column[start + place] = j;
-    if (kept === candidateLimit) limit = ascending[candidateLimit - 1]!;
+    if (kept === width) limit = ascending[width - 1]!;
   }
   for (let k = start; k < start + kept; k++) cost[k] = line[offset + column[k]!]!;
   count[i] = kept;

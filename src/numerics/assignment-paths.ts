@@ -1,5 +1,5 @@
 /** Shortest augmenting paths: the phase of the assignment solver that pairs what rows are left. */
-import { candidateLimit, selectCandidates } from './assignment-candidates.ts';
+import { selectCandidates } from './assignment-candidates.ts';
 import { setPair, type Tableau } from './assignment-tableau.ts';
 
 /** Memory of the searches, made once for all of them. Between two searches every key is Infinity and every place 0. */
@@ -107,9 +107,9 @@ function reach(search: PathSearch, j: number, distance: number): void {
 function scan(search: PathSearch, i: number, base: number): void {
   const { key, place } = search;
   const { duals, columns, candidates } = search.tableau;
-  const { column, cost } = candidates;
+  const { width, column, cost } = candidates;
   search.scanned = i;
-  const start = i * candidateLimit;
+  const start = i * width;
   const end = start + candidates.count[i]!;
   for (let k = start; k < end; k++) {
     const j = column[k]!;

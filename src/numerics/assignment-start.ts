@@ -79,8 +79,8 @@ function keepTightPairs(tableau: Tableau, start: Int32Array): void {
   }
 }
 
-/** How many times the costs' size a start's duals may have. Beyond, they would push the costs out of float64's 53 bits. */
-const largestDuals = 2 ** 20;
+/** How many times the costs' size a start's duals may have. Each factor of two takes a bit of the costs from their 53. */
+const largestDuals = 64;
 
 /**
  * The duals of a start, rounded to multiples of 2^-23 of the size of the costs, so that float32 costs less duals are exact in float64

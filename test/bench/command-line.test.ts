@@ -35,7 +35,7 @@ describe('npm run bench', () => {
       bench('step', '--rounds', '0'),
     ]);
     expect(unknown).toMatchObject({ status: 2, out: '' });
-    expect(unknown.err).toContain('a bench (gemm, step, host, trace, spinning); got "stop"');
+    expect(unknown.err).toContain('a bench (gemm, step, host, trace, spinning, assignment); got "stop"');
     expect(wrongCase).toMatchObject({ status: 2, out: '' });
     expect(wrongCase.err).toContain('got "huge"');
     expect(rounds).toMatchObject({ status: 2, out: '' });
@@ -80,6 +80,19 @@ describe('npm run bench', () => {
     expect(out).toMatch(/^bench trace\ncase +ms +GFLOP\/s +of GEMM +peer ms +ratio\ntiny +[\d.]+ +- +- +- +-\n/);
     expect(out).toMatch(/sessionMs [\d.]+/);
     expect(out).toMatch(/^load average: [\d.]+ before, [\d.]+ after$/m);
+  });
+
+  it('solves LOOM’s assignments without a peer', async () => {
+    const { out } = await bench('assignment', '--cases', 'tiny', '--python', 'none', '--rounds', '2', '--json');
+    const [cold, warm] = JSON.parse(out).cases.map(({ details, ...result }: { details: object }) => ({
+      ...result,
+      ...details,
+    }));
+    expect(cold).toMatchObject({ case: 'tiny', peer: null, reason: 'no Python was wanted', turns: 2 });
+    expect(warm).toBeUndefined();
+    expect(cold.ms).toBeGreaterThan(0);
+    expect(cold.keptPairs).toBeGreaterThan(0.3);
+    expect(cold.keptPairs).toBeLessThan(1);
   });
 
   it('watches the training loop: time outside the graph, and memory', async () => {

@@ -6,6 +6,7 @@ import { DataError } from '../../../errors.ts';
 import { replayTimeEmbedding } from './adm-timestep-embedding.ts';
 import { replayEma } from './ema.ts';
 import { replayGaussianField } from './gaussian-field.ts';
+import { replayLsa } from './lsa.ts';
 import { replayMulberry32 } from './mulberry32.ts';
 import { replayOdeDopri5 } from './ode-dopri5.ts';
 import { replayOdeFixed } from './ode-fixed.ts';
@@ -14,6 +15,7 @@ import { createTally, type Replayer, type SectionResult } from './section.ts';
 /** Replayers by the name of their section. Sections without one are skipped. */
 export const replayers: Readonly<Record<string, Replayer>> = {
   mulberry32_seed1_first5: replayMulberry32,
+  lsa: replayLsa,
   ode_fixed: replayOdeFixed,
   ode_dopri5_torchdiffeq_controller: replayOdeDopri5,
   ema: replayEma,
