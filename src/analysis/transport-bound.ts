@@ -10,7 +10,7 @@ import { stream } from '../numerics/stream.ts';
 /** Noises that are in memory at once. */
 const blockNoises = 256;
 /** See `potentialAscent`. */
-const ascent = { rate: 1, slowing: 2 };
+const ascent = { rate: 4, slowing: 2 };
 
 export interface TransportBoundOptions {
   /** Seeds of the noises, as many for each image: uint32 [noises]. */

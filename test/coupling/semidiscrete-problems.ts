@@ -46,7 +46,7 @@ export function dataOfRows(
 export const options: SemidiscreteOptions = {
   noisesPerImage: 60,
   fitBatch: 64,
-  rate: 1,
+  rate: 4,
   slowing: 2,
   perClass: false,
   memoryBytes: 2 ** 20,

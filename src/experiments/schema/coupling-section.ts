@@ -68,7 +68,7 @@ const loom = z.strictObject({
     .describe('Probability of training with the kept noise instead of a fresh one that is not kept; 1: always.'),
 });
 
-// [genevay:16], section 4; numbers by the fit of Fashion-MNIST in docs/log.md.
+// [genevay:16], section 4; see `potentialAscent` for the fit.
 const semidiscrete = z.strictObject({
   kind: z
     .literal('semidiscrete')
@@ -89,7 +89,7 @@ const semidiscrete = z.strictObject({
   rate: z
     .number()
     .positive()
-    .default(1)
+    .default(4)
     .describe(
       'How much a noise lowers the potential of its datum at first, in mean differences between the best two scores.',
     ),
@@ -98,7 +98,7 @@ const semidiscrete = z.strictObject({
     .positive()
     .default(2)
     .describe(
-      'Noises per image after which potentials change less by a factor of sqrt(2); later changes fall with the square root.',
+      'Noises per image while which the changes of potentials hardly fall; later they fall with the power 3/4 of the noises.',
     ),
   perClass: z
     .boolean()
