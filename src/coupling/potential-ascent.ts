@@ -65,11 +65,14 @@ export function potentialAscent(start: Float64Array, { rate, slowing }: AscentOp
       noises += rows.length;
       // One datum gets all noises whatever its potential, and no score is second.
       if (count === 1) return;
+      const found = mean(margins);
+      // The margin of the changes before: one that these noises have a part in would make where they went count unequally.
+      const scale = changes === 0 ? found : margin;
       changes += 1;
-      margin += (mean(margins) - margin) / Math.min(changes, marginChanges);
+      margin += (found - margin) / Math.min(changes, marginChanges);
       const slowed = 1 + seen / count / slowing;
       // slowed^(3/4) by operations with the same bits everywhere.
-      const fall = (rate * margin) / Math.sqrt(slowed * Math.sqrt(slowed));
+      const fall = (rate * scale) / Math.sqrt(slowed * Math.sqrt(slowed));
       const rise = (fall * rows.length) / count;
       const weight = 2 / (changes + 1);
       for (const row of rows) current[row]! -= fall;

@@ -20,7 +20,7 @@ describe('the fit', () => {
     for (const [i, quantile] of eighths.entries()) {
       const [low, high] = [order[i]!, order[i + 1]!];
       const boundary = (potentials[low]! - potentials[high]!) / (points[high]![0]! - points[low]![0]!);
-      expect(Math.abs(boundary - quantile)).toBeLessThan(0.03);
+      expect(Math.abs(boundary - quantile)).toBeLessThan(0.015);
     }
   });
 
@@ -133,7 +133,7 @@ describe('a pairing', () => {
       const { source, target, labels } = await pair(batch, { seed: 1, imagesSeen: 0 });
       const ones = [...labels.keys()].filter((row) => labels[row] === 1);
       expect(ones.every((row) => target[2 * row]! > 0.5)).toBe(true);
-      expect(Math.abs(ones.length / 8000 - 3 / 8)).toBeLessThan(0.03);
+      expect(Math.abs(ones.length / 8000 - 3 / 8)).toBeLessThan(0.015);
       const mean = ones.reduce((sum, row) => sum + source[2 * row]!, 0) / ones.length;
       // All together, the label with the larger numbers gets the larger noises.
       if (perClass) expect(Math.abs(mean)).toBeLessThan(4 / Math.sqrt(ones.length));
