@@ -42,7 +42,7 @@ const mean = (values: ArrayLike<number>) => {
  * of the difference between the two best scores, the scale on which potentials decide. The outcome is the average of the potentials
  * with weights proportional to their number (polynomial-decay averaging with eta = 1, [shamir:13]), which forgets the start.
  *
- * Shares are counted, so what stays of their inequality is about (3/2) / u in chi-squared. Fails when data coincide: of equal data one
+ * Shares are counted, so what stays of their inequality is 1.5 to 2 over u in chi-squared where scores are many and alike. Fails when data coincide: of equal data one
  * gets the noises of all.
  * @param start  float64 [count].
  */
@@ -95,7 +95,8 @@ const slopes = [0, 1, 2, 3, 4];
 /**
  * Potentials to start from: of a few functions of the data's distances from their centre the one with the largest semi-dual on a sample.
  * In many dimensions scores are like independent normals of deviation r_i = |x_i - centre|, and -slope r_i makes their tails equal at
- * some height; in few, data that are normal with deviation s have -r_i^2 / (2 s), the conjugate of the map z -> s z.
+ * some height; in few, -r_i^2 / 2 sends noise to the nearest datum, and data that are normal with deviation s have -r_i^2 / (2 s), the
+ * conjugate of the potential of the map z -> s z.
  * @param squares   float64 [count]: r_i^2.
  * @param products  asked with the noise; its offsets are changed.
  * @param noise     float32 [rows, elements].
@@ -107,6 +108,7 @@ export async function startPotentials(
 ): Promise<Float64Array> {
   const deviation = Math.sqrt(mean(squares) / elements);
   const starts = slopes.map((slope) => squares.map((square) => -slope * Math.sqrt(square)));
+  starts.push(squares.map((square) => -square / 2));
   if (deviation > 0) starts.push(squares.map((square) => -square / (2 * deviation)));
   let best = { potentials: new Float64Array(squares.length), dual: Number.NEGATIVE_INFINITY };
   for (const potentials of starts) {

@@ -13,7 +13,7 @@ import type { CouplingData } from './whole-cost.ts';
 export interface SemidiscreteOptions {
   /** Noises that the potentials are fitted to, for each image. */
   readonly noisesPerImage: number;
-  /** Noises for one change of the potentials, an even number; at most a quarter of the images are taken. */
+  /** Noises for one change of the potentials, an even number; at most a sixteenth of the images are taken. */
   readonly fitBatch: number;
   /** How much a noise lowers the potential of its datum at first, in mean margins between the best two scores of a noise. */
   readonly rate: number;
@@ -89,7 +89,7 @@ function checkMemory({ options: { memoryBytes }, data: { count, elements, mirror
 /** The fit, group after group; how much is done at once depends on sizes alone, so that it can be repeated. */
 function fitOf(cells: CellGroups, { options, data, seed }: SemidiscreteParts) {
   const plans = cells.groups.map(({ length }) => {
-    const batch = 2 * Math.max(1, Math.floor(Math.min(options.fitBatch, length / 4) / 2));
+    const batch = 2 * Math.max(1, Math.floor(Math.min(options.fitBatch, length / 16) / 2));
     const changes = Math.ceil((options.noisesPerImage * length) / batch);
     const atOnce = Math.floor(partMultiplications / (length * data.elements * (batch / 2)));
     return { batch, noises: changes * batch, atOnce: Math.max(1, Math.min(atOnce, Math.ceil(changes / leastParts))) };

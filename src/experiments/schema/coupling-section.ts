@@ -85,7 +85,7 @@ const semidiscrete = z.strictObject({
     .min(2)
     .multipleOf(2)
     .default(256)
-    .describe('Noises for one change of the potentials, at most a quarter of the images.'),
+    .describe('Noises for one change of the potentials, at most a sixteenth of the images.'),
   rate: z
     .number()
     .positive()
