@@ -9,7 +9,7 @@ export const ascentNumbers = 3;
 export interface AscentOptions {
   /** How much a noise lowers the potential of its datum at first, in mean margins between the best two scores of a noise. */
   readonly rate: number;
-  /** Noises per datum while which that hardly falls; later it falls with their power 3/4. */
+  /** Noises per datum during which that hardly falls; later it falls with their power 3/4. */
   readonly slowing: number;
 }
 

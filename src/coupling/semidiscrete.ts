@@ -17,7 +17,7 @@ export interface SemidiscreteOptions {
   readonly fitBatch: number;
   /** How much a noise lowers the potential of its datum at first, in mean margins between the best two scores of a noise. */
   readonly rate: number;
-  /** Noises per image while which that hardly falls; later it falls with their power 3/4. */
+  /** Noises per image during which that hardly falls; later it falls with their power 3/4. */
   readonly slowing: number;
   /** Whether noises are shared out among the images of each label by themselves, so that each label's noise stays standard normal. */
   readonly perClass: boolean;

@@ -98,7 +98,7 @@ const semidiscrete = z.strictObject({
     .positive()
     .default(2)
     .describe(
-      'Noises per image while which the changes of potentials hardly fall; later they fall with the power 3/4 of the noises.',
+      'Noises per image during which the changes of potentials hardly fall; later they fall with the power 3/4 of the noises.',
     ),
   perClass: z
     .boolean()
