@@ -78,9 +78,13 @@ export function describeEvent(event: RunEvent): string {
         `${formatDuration(event.secondsLeft)} left`,
       ].join('  ');
     case 'coupling': {
-      const { imagesSeen, cost, standardError, pairs } = event;
+      const { imagesSeen, cost, standardError, pairs, chiSquared } = event;
       const error = standardError === 0 ? '' : ` ± ${standardError.toFixed(2)}`;
-      return `${integers.format(imagesSeen)} images: transport cost ${cost.toFixed(2)}${error} of ${integers.format(pairs)} pairs`;
+      const shares =
+        chiSquared === undefined
+          ? ''
+          : `, chi-squared of the shares ${chiSquared.value.toFixed(3)} ± ${chiSquared.standardError.toFixed(3)}`;
+      return `${integers.format(imagesSeen)} images: transport cost ${cost.toFixed(2)}${error} of ${integers.format(pairs)} pairs${shares}`;
     }
     case 'sample': {
       const left = event.secondsLeft === null ? '' : `  ${formatDuration(event.secondsLeft)} left`;

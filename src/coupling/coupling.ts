@@ -46,12 +46,20 @@ export interface Pairing {
   readonly commit?: () => void;
 }
 
+/** Chi-squared divergence n sum_i p_i^2 - 1 of the shares p_i of n data from equal ones, estimated. */
+export interface ChiSquared {
+  readonly value: number;
+  readonly standardError: number;
+}
+
 /** Mean transport cost over everything that a coupling keeps. */
 export interface WholeCost {
   readonly cost: number;
   /** 0 where all pairs were counted. */
   readonly standardError: number;
   readonly pairs: number;
+  /** How unequal the shares of noises are that the data get, where the coupling does not make them equal. */
+  readonly chiSquared?: ChiSquared;
 }
 
 /** Noises that a coupling keeps, and the datum that each is paired with at present. */

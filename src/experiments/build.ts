@@ -4,6 +4,7 @@ import { independentCoupling } from '../coupling/independent.ts';
 import { loomCoupling } from '../coupling/loom.ts';
 import { minibatchOtCoupling } from '../coupling/minibatch-ot.ts';
 import type { PairingTools } from '../coupling/optimal-pairing.ts';
+import { semidiscreteCoupling } from '../coupling/semidiscrete.ts';
 import { sinkhornCoupling } from '../coupling/sinkhorn.ts';
 import type { CouplingData } from '../coupling/whole-cost.ts';
 import { ConfigError } from '../errors.ts';
@@ -11,6 +12,7 @@ import { dit } from '../models/dit.ts';
 import { mlp } from '../models/mlp.ts';
 import type { Model } from '../models/model.ts';
 import { unet } from '../models/unet.ts';
+import type { OpenArgmaxProducts } from '../numerics/argmax-products.ts';
 import { linearPath, type Path } from '../path/linear.ts';
 import { logitNormalTime, type TimeSampling, uniformTime } from '../path/time-sampling.ts';
 import { dopri5 } from '../sampling/solvers/dopri5.ts';
@@ -64,7 +66,12 @@ export function buildModel(config: ModelConfig, facts: ModelFacts): Model {
 /** What a coupling is made of besides its config. */
 export interface CouplingParts {
   readonly data: CouplingData;
-  readonly tools: PairingTools;
+  readonly tools: CouplingTools;
+}
+
+/** What couplings compute with. */
+export interface CouplingTools extends PairingTools {
+  readonly openProducts: OpenArgmaxProducts;
 }
 
 /** Images that the coupling of a config pairs at once. */
@@ -87,6 +94,8 @@ export function buildCoupling(config: RunConfig, { data, tools }: CouplingParts)
       const trainAfter = Math.ceil((coupling.trainAfter ?? 0) / batch) * batch;
       return loomCoupling({ options: { ...coupling, trainAfter }, data, tools, seed });
     }
+    case 'semidiscrete':
+      return semidiscreteCoupling({ options: coupling, data, openProducts: tools.openProducts, seed });
   }
 }
 

@@ -1,12 +1,13 @@
 /** What couplings compute with, and the coupling of a config over its data. */
 import type { Coupling } from '../coupling/coupling.ts';
 import type { PairingTools } from '../coupling/optimal-pairing.ts';
+import { engineArgmaxProducts } from '../engine/argmax-products.ts';
 import { type EngineDotProducts, engineDotProducts } from '../engine/dot-products.ts';
 import { openNativeRuntime } from '../engine/native/native-runtime.ts';
 import type { Runtime } from '../engine/runtime.ts';
 import { solveAssignment } from '../numerics/assignment.ts';
 import { startAssignmentThread } from '../numerics/assignment-thread.ts';
-import { buildCoupling, pairedImages } from './build.ts';
+import { buildCoupling, type CouplingTools, pairedImages } from './build.ts';
 import type { RunConfig } from './config.ts';
 import type { RunData } from './run-data.ts';
 
@@ -40,21 +41,25 @@ function openSolver() {
 
 /** Tools of couplings, and how to give back what they use. */
 export interface OpenPairingTools {
-  readonly tools: PairingTools;
+  readonly tools: CouplingTools;
   close(): Promise<void>;
 }
 
 /**
  * Products and assignments for couplings. Products have a runtime with a thread of its own, which does not wait for the training's
  * steps; it starts with the first product.
+ * @param options.threads  threads of the products with a whole data set; `null` leaves the number to the runtime.
  */
-export function openPairingTools(): OpenPairingTools {
+export function openPairingTools({ threads = null }: { readonly threads?: number | null } = {}): OpenPairingTools {
   const solver = openSolver();
   let opened: Promise<{ readonly runtime: Runtime; readonly engine: EngineDotProducts }> | null = null;
   const open = async () => {
     const runtime = await openNativeRuntime({ provider: 'cpu', threads: 1, spinning: false });
     return { runtime, engine: engineDotProducts(runtime) };
   };
+  // Most of these products come before the first step, when all processors are free.
+  let openedArgmax: Promise<Runtime> | null = null;
+  const openArgmax = () => openNativeRuntime({ provider: 'cpu', threads, spinning: false });
   return {
     tools: {
       async products(a, b, elements) {
@@ -62,10 +67,15 @@ export function openPairingTools(): OpenPairingTools {
         return (await opened).engine.products(a, b, elements);
       },
       solve: solver.solve,
+      async openProducts(rows) {
+        openedArgmax ??= openArgmax();
+        return engineArgmaxProducts(await openedArgmax, rows);
+      },
     },
     async close() {
       await solver.close();
       (await opened)?.runtime.release();
+      (await openedArgmax)?.release();
     },
   };
 }
@@ -73,7 +83,7 @@ export function openPairingTools(): OpenPairingTools {
 /** The coupling of a config over its data. */
 export function openCoupling(config: RunConfig, data: Pick<RunData, 'rows'>): CouplingSetup {
   const { batchSize, accumulate } = config.training;
-  const { tools, close } = openPairingTools();
+  const { tools, close } = openPairingTools(config.runtime);
   const coupling = buildCoupling(config, { data: data.rows, tools });
   return { coupling, tools, pairingSteps: pairedImages(config) / (batchSize * accumulate), close };
 }

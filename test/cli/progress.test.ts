@@ -31,6 +31,14 @@ describe('progress', () => {
     expect(terminal.errors).toBe('at 0\nat 10000\nat 20000\nstays\n');
   });
 
+  it('tells the cost of a coupling, and the inequality of shares where there is one', () => {
+    const event = { kind: 'coupling', imagesSeen: 1280, cost: 12.345, standardError: 0.251, pairs: 4096 } as const;
+    expect(describeEvent(event)).toBe('1,280 images: transport cost 12.35 ± 0.25 of 4,096 pairs');
+    expect(describeEvent({ ...event, chiSquared: { value: 0.0291, standardError: 0.0074 } })).toBe(
+      '1,280 images: transport cost 12.35 ± 0.25 of 4,096 pairs, chi-squared of the shares 0.029 ± 0.007',
+    );
+  });
+
   it('tells a step with loss, rate and time left', () => {
     const event = {
       kind: 'step',

@@ -91,6 +91,49 @@ const loom = z.strictObject({
     .describe('Probability of training with the kept noise instead of a fresh one that is not kept; 1: always.'),
 });
 
+// [genevay:16], section 4; see `potentialAscent` for the fit.
+const semidiscrete = z.strictObject({
+  kind: z
+    .literal('semidiscrete')
+    .describe(
+      'Fresh noise, each sent to the datum that the optimal transport between all noise and the whole set gives it.',
+    ),
+  noisesPerImage: count
+    .default(60)
+    .describe(
+      'Noises for each image that the transport is fitted to before training; the chi-squared of shares is about 2 over it.',
+    ),
+  fitBatch: z
+    .int()
+    .min(2)
+    .multipleOf(2)
+    .default(256)
+    .describe('Noises for one change of the potentials, at most a sixteenth of the images.'),
+  rate: z
+    .number()
+    .positive()
+    .default(4)
+    .describe(
+      'How much a noise lowers the potential of its datum at first, in mean differences between the best two scores.',
+    ),
+  slowing: z
+    .number()
+    .positive()
+    .default(2)
+    .describe(
+      'Noises per image during which the changes of potentials hardly fall; later they fall with the power 3/4 of the noises.',
+    ),
+  perClass: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether noise is shared out among the data of each label by themselves. A model with labels needs it: else the noise of a label is no longer normal.',
+    ),
+  memoryBytes: count
+    .default(4 * 2 ** 30)
+    .describe('Memory that the latents of the whole set may take, mirrored ones included (bytes).'),
+});
+
 /** Section `coupling`. */
 export const couplingSection = z
   .discriminatedUnion('kind', [
@@ -98,6 +141,7 @@ export const couplingSection = z
     minibatchOt,
     sinkhorn,
     loom,
+    semidiscrete,
   ])
   .prefault({ kind: 'independent' })
   .describe('Which noise meets which datum.');
