@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
-import type { CouplingAnalysis, CouplingOutcome, CouplingRequest } from '../experiments/coupling-request.ts';
+import type {
+  CouplingAnalysis,
+  CouplingOutcome,
+  CouplingRequest,
+  OptimumResult,
+  WholeCost,
+} from '../experiments/coupling-request.ts';
 import { runFolderOf } from '../experiments/run-path.ts';
 import { textTable } from '../report/text-table.ts';
 import type { CommandContext } from './context.ts';
@@ -20,7 +26,7 @@ export function analyzeCouplingCommand(context: CommandContext): Command {
     .description('measure what pairs of noise and data cost, how many are reassigned, and the gap to the optimum')
     .argument('<run...>', 'folders of runs, or of their checkpoints')
     .option('--batches <n>', 'batches to be paired, as training would go on', integerFlag(2), 64)
-    .option('--no-optimum', 'leave out the exact optimum of the whole set, which takes a minute for 10,000 pairs')
+    .option('--no-optimum', 'leave out the optimum of the whole set, which takes a minute or more for 10,000 pairs')
     .option('--out <folder>', 'folder of the results (default: analysis/ in the folder of the first run)');
   return addSharedFlags(command).action(async (runs: readonly string[], flags: CouplingFlags) => {
     const { batches, optimum, out, json = false, dryRun = false } = flags;
@@ -52,14 +58,23 @@ function couplingLines({ runs, seconds }: CouplingOutcome): string[] {
   return [
     ...textTable(names, rows),
     '',
-    'Costs are means per pair, in latent units; of batches with their standard error. The optimum is the cheapest pairing of all data with',
-    'as many noises: those that the coupling keeps, or one fresh noise for each datum where it keeps none.',
+    'Costs are means per pair, in latent units, with their standard error where they are of a sample. The optimum is the cheapest pairing of',
+    'all data with as many noises: those that the coupling keeps, or one fresh noise for each datum where it keeps none (a coupling that',
+    'chooses data for ever new noise can lie below it). It is exact up to 10,000 pairs, and a lower bound above.',
     `In ${formatDuration(seconds)}.`,
     '',
   ];
 }
 
 const none = '-';
+
+const costText = ({ cost, standardError }: WholeCost) =>
+  standardError === 0 ? cost.toFixed(2) : `${cost.toFixed(2)} ± ${standardError.toFixed(2)}`;
+
+const chiSquaredText = (chiSquared: WholeCost['chiSquared']) =>
+  chiSquared === undefined ? none : `${chiSquared.value.toFixed(3)} ± ${chiSquared.standardError.toFixed(3)}`;
+
+const optimumText = ({ kind, cost }: OptimumResult) => `${kind === 'exact' ? '' : '>= '}${cost.toFixed(2)}`;
 
 const quantities: readonly (readonly [string, (run: CouplingAnalysis) => string])[] = [
   ['coupling', ({ coupling }) => coupling.kind],
@@ -70,8 +85,9 @@ const quantities: readonly (readonly [string, (run: CouplingAnalysis) => string]
   ['cost of batches', ({ batches: { cost } }) => `${cost.mean.toFixed(2)} ± ${cost.standardError.toFixed(2)}`],
   ['reassigned in a batch', ({ batches: { reassigned } }) => reassigned?.mean.toFixed(1) ?? none],
   ['noises kept, all as drawn', ({ seeds }) => (seeds === null ? none : String(seeds))],
-  ['cost of all kept pairs', ({ whole }) => whole?.cost.toFixed(2) ?? none],
-  ['optimum', ({ optimum }) => optimum?.cost.toFixed(2) ?? none],
+  ['cost of all pairs', ({ whole }) => (whole === null ? none : costText(whole))],
+  ["inequality of the data's shares (chi²)", ({ whole }) => chiSquaredText(whole?.chiSquared)],
+  ['optimum', ({ optimum }) => (optimum === null ? none : optimumText(optimum))],
   ['gap to the optimum', ({ optimum }) => optimum?.gap.toFixed(2) ?? none],
   ['optimum found in', ({ optimum }) => (optimum === null ? none : formatDuration(optimum.seconds))],
 ];

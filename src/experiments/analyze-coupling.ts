@@ -1,14 +1,14 @@
 /** Looks into the couplings of trained runs: what pairs cost, how many are reassigned, and how far they are from the optimum. */
+import { transportBound } from '../analysis/transport-bound.ts';
 import { exactPairs, transportOptimum } from '../analysis/transport-optimum.ts';
-import type { Coupling, KeptPairs } from '../coupling/coupling.ts';
-import type { PairingTools } from '../coupling/optimal-pairing.ts';
+import type { Coupling, KeptPairs, WholeCost } from '../coupling/coupling.ts';
 import { alignedCosts, type CostKind } from '../coupling/transport-cost.ts';
 import { type CouplingData, wholeCostOf } from '../coupling/whole-cost.ts';
 import { estimateMean } from '../numerics/estimate.ts';
 import { stream } from '../numerics/stream.ts';
 import { readGroup } from '../training/preparation.ts';
 import { readCouplingState } from '../training/trainer-state.ts';
-import { pairedImages } from './build.ts';
+import { type CouplingTools, pairedImages } from './build.ts';
 import { writeCouplingFiles } from './coupling-files.ts';
 import type { CouplingAnalysis, CouplingOutcome, CouplingRequest, OptimumResult } from './coupling-request.ts';
 import { openCoupling } from './coupling-setup.ts';
@@ -23,7 +23,7 @@ interface OpenedCoupling extends TrainedRun {
   readonly name: string;
   readonly data: RunData;
   readonly coupling: Coupling;
-  readonly tools: PairingTools;
+  readonly tools: CouplingTools;
   readonly cost: CostKind;
 }
 
@@ -69,7 +69,10 @@ function freshPairs({ count, mirrored }: CouplingData, seed: number): KeptPairs 
   };
 }
 
-/** The optimum beside what the run's pairs cost; null where there are too many pairs for an exact one. */
+/** Passes over the noises at most, and the gain per doubling at which more are not worth their time, where the optimum is bounded. */
+const boundLimits = { passes: 16, tolerance: 1e-4 } as const;
+
+/** The optimum beside what the run's pairs cost: exact, or bounded from below where there are too many; null where neither is known. */
 async function measureOptimum(
   { config, coupling, data, tools, cost, name }: OpenedCoupling,
   present: number,
@@ -77,13 +80,29 @@ async function measureOptimum(
 ): Promise<OptimumResult | null> {
   const pairs = coupling.kept?.() ?? freshPairs(data.rows, config.seed);
   const count = pairs.seeds.length;
-  if (count > exactPairs) return null;
+  const kind = count <= exactPairs ? 'exact' : 'lower bound';
+  // The dual is written for the squared distance.
+  if (kind === 'lower bound' && cost !== 'squared') return null;
   signal.throwIfAborted();
-  onEvent({ kind: 'note', text: `${name}: exact optimum of ${count} pairs` });
+  onEvent({ kind: 'note', text: `${name}: ${kind === 'exact' ? 'exact optimum' : 'lower bound'} of ${count} pairs` });
   const began = performance.now();
-  const optimum = await transportOptimum(pairs, { data: data.rows, cost, tools });
+  const { seeds } = pairs;
+  const { openProducts } = tools;
+  const least =
+    kind === 'exact'
+      ? (await transportOptimum(pairs, { data: data.rows, cost, tools })).cost
+      : (await transportBound({ seeds, data: data.rows, openProducts, ...boundLimits })).bound;
   const seconds = (performance.now() - began) / 1000;
-  return { pairs: count, cost: optimum.cost, gap: present - optimum.cost, seconds };
+  return { kind, pairs: count, cost: least, gap: present - least, seconds };
+}
+
+/** Exact cost of what is kept, or the sample of a coupling that keeps no noise. */
+async function measureWhole(
+  { config, coupling, data, cost }: OpenedCoupling,
+  kept: KeptPairs | null,
+): Promise<WholeCost | null> {
+  if (kept === null) return (await coupling.wholeCost?.()) ?? null;
+  return wholeCostOf(kept, { data: data.rows, seed: config.seed, cost, pairs: Number.POSITIVE_INFINITY });
 }
 
 async function analyzeRun(opened: OpenedCoupling, request: CouplingRequest): Promise<CouplingAnalysis> {
@@ -91,11 +110,9 @@ async function analyzeRun(opened: OpenedCoupling, request: CouplingRequest): Pro
   const { imagesSeen } = checkpoint.facts;
   const kept = coupling.kept?.() ?? null;
   const { rows } = data;
-  const whole =
-    kept === null
-      ? null
-      : await wholeCostOf(kept, { data: rows, seed: config.seed, cost, pairs: Number.POSITIVE_INFINITY });
+  const whole = await measureWhole(opened, kept);
   const optimumOf = (present: number) => (request.optimum ? measureOptimum(opened, present, request) : null);
+  // What is kept is compared as the checkpoint has it, before more batches are paired.
   const keptOptimum = whole === null ? null : await optimumOf(whole.cost);
   const batches = await measureBatches(opened, request);
   return {

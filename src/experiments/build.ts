@@ -74,13 +74,18 @@ export interface CouplingTools extends PairingTools {
   readonly openProducts: OpenArgmaxProducts;
 }
 
+/** What of a config a coupling depends on. */
+export type CouplingConfig = Pick<RunConfig, 'coupling' | 'seed'> & {
+  readonly training: Pick<RunConfig['training'], 'batchSize' | 'accumulate'>;
+};
+
 /** Images that the coupling of a config pairs at once. */
-export function pairedImages({ coupling, training }: RunConfig): number {
+export function pairedImages({ coupling, training }: Omit<CouplingConfig, 'seed'>): number {
   const largeBatch = 'largeBatch' in coupling ? coupling.largeBatch : null;
   return largeBatch ?? training.batchSize * training.accumulate;
 }
 
-export function buildCoupling(config: RunConfig, { data, tools }: CouplingParts): Coupling {
+export function buildCoupling(config: CouplingConfig, { data, tools }: CouplingParts): Coupling {
   const { coupling, seed } = config;
   switch (coupling.kind) {
     case 'independent':

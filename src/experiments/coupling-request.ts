@@ -5,6 +5,8 @@ import type { Estimate } from '../numerics/estimate.ts';
 import type { RunConfig } from './config.ts';
 import type { RunEvent } from './run-types.ts';
 
+export type { WholeCost };
+
 export interface CouplingRequest {
   /** Folders of runs, or of their checkpoints. */
   readonly runs: readonly string[];
@@ -25,8 +27,9 @@ export interface LoggedPairing extends PairingReport {
 
 /** The cheapest pairing of all data with as many noises: those that the coupling keeps, or fresh ones. */
 export interface OptimumResult {
+  readonly kind: 'exact' | 'lower bound';
   readonly pairs: number;
-  /** Cost per pair of the optimum. */
+  /** Cost per pair of the optimum, or what it is not below. */
   readonly cost: number;
   /** What the run's pairs cost more: all that it keeps, or else those of the measured batches. */
   readonly gap: number;
@@ -49,7 +52,7 @@ export interface CouplingAnalysis {
     /** Rows reassigned in a batch; null where nothing is assigned. */
     readonly reassigned: Estimate | null;
   };
-  /** Cost of everything that is kept, exact; null where nothing is. */
+  /** Cost of everything that is kept, exact; or of a sample by a coupling of all data; null where there is neither. */
   readonly whole: WholeCost | null;
   /** Noise seeds that are kept, found to be those that were drawn; null where none are kept. */
   readonly seeds: number | null;

@@ -17,7 +17,7 @@ const threadSize = 512;
 /** A coupling and what must be given back after its use. */
 export interface CouplingSetup {
   readonly coupling: Coupling;
-  readonly tools: PairingTools;
+  readonly tools: CouplingTools;
   /** Steps whose batches are paired at once. */
   readonly pairingSteps: number;
   close(): Promise<void>;

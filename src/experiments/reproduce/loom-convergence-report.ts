@@ -13,12 +13,14 @@ export interface ConvergenceClaims {
   readonly moreCachesEndHigher: boolean;
 }
 
-const lastCost = ({ history }: SimulatedRun) => history.at(-1)!.wholeCost ?? history.at(-1)!.batchCost;
+const lastCost = ({ history }: Pick<SimulatedRun, 'history'>) => history.at(-1)!.wholeCost ?? history.at(-1)!.batchCost;
 
 /** Holds the claims against runs; one for which there is nothing to compare is kept. */
 export function judgeConvergence(runs: readonly SimulatedRun[]): ConvergenceClaims {
-  const looms = runs.filter(({ kind }) => kind === 'loom');
-  const minibatch = runs.filter(({ kind }) => kind === 'minibatch-ot');
+  const looms = runs.flatMap(({ coupling, ...run }) =>
+    coupling.kind === 'loom' ? [{ ...run, caches: coupling.caches }] : [],
+  );
+  const minibatch = runs.filter(({ coupling }) => coupling.kind === 'minibatch-ot');
   const pairs = looms.flatMap((a) => looms.map((b) => [a, b] as const));
   return {
     reassignmentsFall: looms.every(({ history }) => history.at(-1)!.reassigned < history[0]!.reassigned),
@@ -74,7 +76,7 @@ const claimTexts: { readonly [C in keyof ConvergenceClaims]: string } = {
 };
 
 function costTable(runs: readonly SimulatedRun[], optimum: number | null): string[] {
-  const rows = runs.flatMap(({ name, history, kind }) =>
+  const rows = runs.flatMap(({ name, history, coupling: { kind } }) =>
     history
       .filter(({ epoch }) => (kind === 'loom' ? shownEpochs.includes(epoch) : epoch === history.length))
       .map(({ epoch, batchCost, standardError, reassigned, wholeCost }) => {

@@ -1,18 +1,18 @@
 /** Figures 9 to 12 of LOOM-CFM [davtyan:25] without a network: how the coupling of a set improves, batch by batch. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { z } from 'zod';
 import { type SimulatedEpoch, simulateCoupling } from '../../analysis/coupling-simulation.ts';
 import { exactPairs, type TransportOptimum, transportOptimum } from '../../analysis/transport-optimum.ts';
-import type { Coupling } from '../../coupling/coupling.ts';
-import { independentCoupling } from '../../coupling/independent.ts';
-import { loomCoupling } from '../../coupling/loom.ts';
-import { minibatchOtCoupling } from '../../coupling/minibatch-ot.ts';
-import type { PairingTools } from '../../coupling/optimal-pairing.ts';
+import type { Coupling, CouplingBatch } from '../../coupling/coupling.ts';
 import { drawSeeds } from '../../coupling/seed-cache.ts';
 import { wholeCostOf } from '../../coupling/whole-cost.ts';
 import { lineChart } from '../../report/line-chart.ts';
+import { buildCoupling, type CouplingTools } from '../build.ts';
+import type { RunConfig } from '../config.ts';
 import { openPairingTools } from '../coupling-setup.ts';
 import { writeWhole } from '../run-directory.ts';
+import { couplingSection } from '../schema/coupling-section.ts';
 import { type OpenCouplingData, openCouplingData } from './coupling-data.ts';
 import { convergenceLines, judgeConvergence } from './loom-convergence-report.ts';
 import type { PreparedReproduction, Reproduction, ReproductionContext, Scale } from './reproduction.ts';
@@ -20,10 +20,8 @@ import type { PreparedReproduction, Reproduction, ReproductionContext, Scale } f
 /** A coupling at work. */
 export interface SimulatedCoupling {
   readonly name: string;
-  readonly kind: 'independent' | 'minibatch-ot' | 'loom';
+  readonly coupling: RunConfig['coupling'];
   readonly batch: number;
-  /** Noises a datum keeps; 1 where none are kept. */
-  readonly caches: number;
   readonly epochs: number;
 }
 
@@ -44,22 +42,23 @@ export interface ConvergenceSettings {
 
 const loomEpochs: { readonly [S in Scale]: number } = { laptop: 30, paper: 1000 };
 
+/** A coupling with the defaults of its kind. */
+function simulated(coupling: z.input<typeof couplingSection>, batch: number, epochs: number): SimulatedCoupling {
+  const complete = couplingSection.parse(coupling);
+  const caches = complete.kind === 'loom' ? `, ${complete.caches} ${complete.caches === 1 ? 'cache' : 'caches'}` : '';
+  return { name: `${complete.kind}, batch ${batch}${caches}`, coupling: complete, batch, epochs };
+}
+
 /** The couplings to be compared: the paper varies the batch (figures 9, 10) and the caches (figures 11, 12). */
 function couplingsFor(epochs: number): SimulatedCoupling[] {
-  const loom = (batch: number, caches: number): SimulatedCoupling => ({
-    name: `loom, batch ${batch}, ${caches} ${caches === 1 ? 'cache' : 'caches'}`,
-    kind: 'loom',
-    batch,
-    caches,
-    epochs,
-  });
   return [
-    { name: 'independent, batch 128', kind: 'independent', batch: 128, caches: 1, epochs: 2 },
-    { name: 'minibatch-ot, batch 128', kind: 'minibatch-ot', batch: 128, caches: 1, epochs: 2 },
-    loom(32, 1),
-    loom(64, 1),
-    loom(128, 1),
-    loom(128, 4),
+    simulated({ kind: 'independent' }, 128, 2),
+    simulated({ kind: 'minibatch-ot' }, 128, 2),
+    simulated({ kind: 'loom' }, 32, epochs),
+    simulated({ kind: 'loom' }, 64, epochs),
+    simulated({ kind: 'loom' }, 128, epochs),
+    simulated({ kind: 'loom', caches: 4 }, 128, epochs),
+    simulated({ kind: 'semidiscrete' }, 128, 2),
   ];
 }
 
@@ -71,20 +70,6 @@ export const loomConvergence: Reproduction = ({ scale, seed, data }) =>
     count: exactPairs,
     couplings: couplingsFor(loomEpochs[scale]),
   });
-
-function couplingOf({ kind, caches }: SimulatedCoupling, opened: OpenCouplingData, tools: PairingTools, seed: number) {
-  switch (kind) {
-    case 'independent':
-      return independentCoupling();
-    case 'minibatch-ot':
-      return minibatchOtCoupling({ cost: 'squared', perClass: false }, tools);
-    case 'loom': {
-      const switches = { perClass: false, reassign: true, keep: true, trainAfter: 0, refresh: null, interpolate: 1 };
-      const options = { ...switches, caches, cost: 'squared' } as const;
-      return loomCoupling({ options, data: opened.data, tools, seed });
-    }
-  }
-}
 
 /** Exact cost of all pairs that a coupling keeps; `null` where it keeps none. */
 function exactCost({ kept }: Coupling, { data }: OpenCouplingData, seed: number): (() => Promise<number>) | null {
@@ -121,34 +106,66 @@ export function prepareConvergence(settings: ConvergenceSettings): PreparedRepro
   };
 }
 
-type Surroundings = Pick<ReproductionContext, 'signal' | 'onEvent'> & { readonly tools: PairingTools };
+type Surroundings = Pick<ReproductionContext, 'signal' | 'onEvent'> & { readonly tools: CouplingTools };
+
+/** Does the work before a coupling's first batch. */
+async function prepareCoupling(
+  { preliminary }: Coupling,
+  next: () => Promise<CouplingBatch>,
+  { name, signal, onEvent }: Omit<Surroundings, 'tools'> & { readonly name: string },
+): Promise<void> {
+  const began = performance.now();
+  while (preliminary !== undefined && preliminary.done < preliminary.total) {
+    signal.throwIfAborted();
+    await preliminary.advance(next);
+    const { done, total } = preliminary;
+    const secondsLeft = (((performance.now() - began) / 1000) * (total - done)) / done;
+    onEvent({ kind: 'work', what: `${name}: fit`, done, count: total, unit: 'noises', secondsLeft });
+  }
+}
 
 async function simulateAll(
   { seed, couplings }: ConvergenceSettings,
   opened: OpenCouplingData,
   { tools, signal, onEvent }: Surroundings,
 ): Promise<SimulatedRun[]> {
-  const { count } = opened.data;
-  const images = couplings.reduce((sum, { epochs }) => sum + epochs * count, 0);
-  const began = performance.now();
+  const { data } = opened;
+  const images = couplings.reduce((sum, { epochs }) => sum + epochs * data.count, 0);
   let before = 0;
+  let workedSeconds = 0;
   const runs: SimulatedRun[] = [];
-  for (const simulated of couplings) {
+  for (const simulation of couplings) {
+    const { name, batch, epochs } = simulation;
     const started = performance.now();
-    const coupling = couplingOf(simulated, opened, tools, seed);
-    const { next, close } = opened.batches(seed, simulated.batch);
+    const training = { batchSize: batch, accumulate: 1 };
+    const coupling = buildCoupling({ ...simulation, seed, training }, { data, tools });
+    const { next, close } = opened.batches(seed, batch);
+    await prepareCoupling(coupling, next, { name, signal, onEvent });
     const history: SimulatedEpoch[] = [];
+    const pairing = performance.now();
     const onBatch = (own: number) => {
       const done = before + own;
-      const secondsLeft = (((performance.now() - began) / 1000) * (images - done)) / done;
-      onEvent({ kind: 'work', what: simulated.name, done, count: images, unit: 'images', secondsLeft });
+      const seconds = workedSeconds + (performance.now() - pairing) / 1000;
+      const secondsLeft = (seconds * (images - done)) / done;
+      onEvent({ kind: 'work', what: name, done, count: images, unit: 'images', secondsLeft });
     };
     const wholeCost = exactCost(coupling, opened, seed);
-    const options = { ...simulated, seed, count, cost: 'squared', next, wholeCost, signal, onBatch } as const;
+    const options = {
+      seed,
+      epochs,
+      batch,
+      count: data.count,
+      cost: 'squared',
+      next,
+      wholeCost,
+      signal,
+      onBatch,
+    } as const;
     for await (const epoch of simulateCoupling(coupling, options)) history.push(epoch);
     await close();
-    before += simulated.epochs * count;
-    runs.push({ ...simulated, history, seconds: (performance.now() - started) / 1000 });
+    before += epochs * data.count;
+    workedSeconds += (performance.now() - pairing) / 1000;
+    runs.push({ ...simulation, history, seconds: (performance.now() - started) / 1000 });
   }
   return runs;
 }
@@ -172,12 +189,12 @@ async function optimumOf(
   return { cost, seconds: (performance.now() - began) / 1000 };
 }
 
-const csvHeader = 'coupling,batch,caches,epoch,batch_cost,batch_cost_standard_error,reassigned,whole_cost';
+const csvHeader = 'name,kind,batch,epoch,batch_cost,batch_cost_standard_error,reassigned,whole_cost';
 
 function csvOf(runs: readonly SimulatedRun[]): string {
-  const rows = runs.flatMap(({ kind, batch, caches, history }) =>
+  const rows = runs.flatMap(({ name, coupling: { kind }, batch, history }) =>
     history.map(({ epoch, batchCost, standardError, reassigned, wholeCost }) =>
-      [kind, batch, caches, epoch, batchCost, standardError, reassigned, wholeCost ?? ''].join(','),
+      [JSON.stringify(name), kind, batch, epoch, batchCost, standardError, reassigned, wholeCost ?? ''].join(','),
     ),
   );
   return `${[csvHeader, ...rows].join('\n')}\n`;
@@ -189,7 +206,7 @@ function chart(
   { title, of }: { readonly title: string; readonly of: (epoch: SimulatedEpoch, run: SimulatedRun) => number },
 ) {
   const series = runs
-    .filter(({ kind }) => kind === 'loom')
+    .filter(({ coupling }) => coupling.kind === 'loom')
     .map((run) => ({
       name: run.name,
       x: run.history.map(({ epoch }) => epoch),
