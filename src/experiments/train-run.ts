@@ -117,10 +117,20 @@ async function trainHolding(
   try {
     const directory = writeRunConfig(request.directory, request.config);
     writeEnvironment(directory, runtime);
+    tellCaveats(request);
     return await trainIn({ request, directory, ...parts }, trainer);
   } finally {
     giveBack();
   }
+}
+
+/** What a person should know about a config that is sound. */
+function tellCaveats({ config: { coupling, model }, onEvent }: TrainRequest): void {
+  if (!model.labels || !('perClass' in coupling) || coupling.perClass) return;
+  onEvent({
+    kind: 'note',
+    text: `The model is told labels, and coupling ${coupling.kind} gives each label other noise: samples of a label will be biased. Try coupling.perClass=true.`,
+  });
 }
 
 async function trainIn(run: PreparedRun, trainer: Trainer): Promise<TrainOutcome> {

@@ -1,5 +1,6 @@
 /** All presets by name. */
 import type { RunConfigInput } from '../config.ts';
+import { cifar10Loom } from './cifar10-loom.ts';
 import { cifar10Unet } from './cifar10-unet.ts';
 import { fashionDit } from './fashion-dit.ts';
 import { fashionUnet } from './fashion-unet.ts';
@@ -13,4 +14,5 @@ export const presets: Readonly<Record<string, RunConfigInput>> = {
   'portraits-unet': portraitsUnet,
   'two-moons-mlp': twoMoonsMlp,
   'cifar10-unet': cifar10Unet,
+  'cifar10-loom': cifar10Loom,
 };
