@@ -1,15 +1,14 @@
 /** What a coupling adds to the time of a training step that prepares the next batch meanwhile, as the training loop does. */
 import type { Coupling } from '../src/coupling/coupling.ts';
 import { independentCoupling } from '../src/coupling/independent.ts';
-import { loomCoupling } from '../src/coupling/loom.ts';
-import { minibatchOtCoupling } from '../src/coupling/minibatch-ot.ts';
-import type { PairingTools } from '../src/coupling/optimal-pairing.ts';
 import type { CouplingData } from '../src/coupling/whole-cost.ts';
 import { assembleBatch } from '../src/data/batch.ts';
 import { type ImageDataset, memoryDataset } from '../src/data/image-dataset.ts';
 import { openLoader } from '../src/data/loader.ts';
 import { elementCount } from '../src/engine/shape.ts';
+import { buildCoupling } from '../src/experiments/build.ts';
 import { openPairingTools } from '../src/experiments/coupling-setup.ts';
+import { couplingSection } from '../src/experiments/schema/coupling-section.ts';
 import { identityLatent } from '../src/latent/identity.ts';
 import { initializeParameters } from '../src/models/parameters.ts';
 import { stream } from '../src/numerics/stream.ts';
@@ -31,22 +30,12 @@ function randomImages(count: number, [channels, height, width]: readonly number[
   return memoryDataset('random', { pixels, shape: { channels, height, width } }, []);
 }
 
-const loomOptions = {
-  cost: 'squared',
-  perClass: false,
-  reassign: true,
-  keep: true,
-  trainAfter: 0,
-  refresh: null,
-  interpolate: 1,
+/** Couplings by the name that a case has for them; 4 caches, as the paper has for CIFAR-10. */
+const couplings = {
+  independent: { kind: 'independent' },
+  'minibatch-ot': { kind: 'minibatch-ot' },
+  loom: { kind: 'loom', caches: 4 },
 } as const;
-
-/** The coupling that the others are compared with, and they. */
-const couplings: Readonly<Record<string, (data: CouplingData, tools: PairingTools) => Coupling>> = {
-  independent: () => independentCoupling(),
-  'minibatch-ot': (_data, tools) => minibatchOtCoupling({ cost: 'squared', perClass: false }, tools),
-  loom: (data, tools) => loomCoupling({ options: { ...loomOptions, caches: 4 }, data, tools, seed: 0 }),
-};
 
 /** Steps whose next batch is prepared while they run. */
 function steadySteps(trainer: Trainer, prepare: (imagesSeen: number) => Promise<PreparedBatch[]>): Contender {
@@ -70,7 +59,7 @@ function steadySteps(trainer: Trainer, prepare: (imagesSeen: number) => Promise<
 }
 
 interface LoomCase {
-  readonly coupling: string;
+  readonly coupling: keyof typeof couplings;
   readonly spec: () => StepSpec;
   readonly batch: number;
   /** Images in the set; mirrored ones count apart. */
@@ -112,11 +101,13 @@ async function measure(context: BenchContext, name: string, options: LoomCase): 
     ema: null,
     initial: initializeParameters(parts.model.parameters, 0),
   });
-  const sources = ['independent', options.coupling].map((kind) => {
+  const sources = (['independent', options.coupling] as const).map((kind) => {
     const open = (imagesSeen: number) =>
       imageBatches(openLoader(set, { seed: 0, batch: spec.batch, imagesSeen, flip: true }), latent);
     const range = { imagesSeen: 0, images: Number.POSITIVE_INFINITY };
-    return openSteps(open, range, { parts, preparation: preparation(couplings[kind](data, tools)) });
+    const training = { batchSize: spec.batch, accumulate: 1 };
+    const config = { coupling: couplingSection.parse(couplings[kind]), seed: 0, training };
+    return openSteps(open, range, { parts, preparation: preparation(buildCoupling(config, { data, tools })) });
   });
   const [independent, ours] = sources.map((source) => steadySteps(trainer, source.step));
   const timings = await interleave(

@@ -8,7 +8,7 @@ import type { Coupling } from '../../src/coupling/coupling.ts';
 import { independentCoupling } from '../../src/coupling/independent.ts';
 import { loomCoupling } from '../../src/coupling/loom.ts';
 import { wholeCostOf } from '../../src/coupling/whole-cost.ts';
-import { batchesOf, normalData, tools } from '../coupling/pairing-tools.ts';
+import { batchesOf, normalData, plainLoom, tools } from '../coupling/pairing-tools.ts';
 
 const data = normalData(60, 4, { spread: 0.5 });
 
@@ -30,16 +30,7 @@ async function simulated(coupling: Coupling, change: Partial<SimulationOptions> 
 
 const loom = () =>
   loomCoupling({
-    options: {
-      caches: 1,
-      cost: 'squared',
-      perClass: false,
-      reassign: true,
-      keep: true,
-      trainAfter: 0,
-      refresh: null,
-      interpolate: 1,
-    },
+    options: plainLoom,
     data,
     tools,
     seed: 1,

@@ -6,21 +6,10 @@ import { drawSeeds } from '../../src/coupling/seed-cache.ts';
 import { pairCost } from '../../src/coupling/transport-cost.ts';
 import { type CouplingData, wholeCostOf } from '../../src/coupling/whole-cost.ts';
 import { normalsFromSeeds } from '../../src/numerics/normal.ts';
-import { batchesOf, batchOf, dataOf, normalData, tools } from './pairing-tools.ts';
-
-const plain: LoomOptions = {
-  caches: 1,
-  cost: 'squared',
-  perClass: false,
-  reassign: true,
-  keep: true,
-  trainAfter: 0,
-  refresh: null,
-  interpolate: 1,
-};
+import { batchesOf, batchOf, dataOf, normalData, plainLoom, tools } from './pairing-tools.ts';
 
 const loom = (data: CouplingData, options: Partial<LoomOptions> = {}, seed = 1) =>
-  loomCoupling({ options: { ...plain, ...options }, data, tools, seed });
+  loomCoupling({ options: { ...plainLoom, ...options }, data, tools, seed });
 
 const seedsOf = (coupling: Coupling) => coupling.state().seeds as Uint32Array;
 const sorted = (values: Uint32Array) => values.slice().sort();

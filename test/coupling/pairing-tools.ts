@@ -1,10 +1,23 @@
 /** What couplings compute with in tests, and small problems. */
 import type { CouplingBatch } from '../../src/coupling/coupling.ts';
+import type { LoomOptions } from '../../src/coupling/loom.ts';
 import type { PairingTools } from '../../src/coupling/optimal-pairing.ts';
 import type { CouplingData } from '../../src/coupling/whole-cost.ts';
 import { solveAssignment } from '../../src/numerics/assignment.ts';
 import { hostDotProducts } from '../../src/numerics/dot-products.ts';
 import { stream } from '../../src/numerics/stream.ts';
+
+/** The method of the paper with one cache. */
+export const plainLoom: LoomOptions = {
+  caches: 1,
+  cost: 'squared',
+  perClass: false,
+  reassign: true,
+  keep: true,
+  trainAfter: 0,
+  refresh: null,
+  interpolate: 1,
+};
 
 /** Products on the host, assignments on this thread. */
 export const tools: PairingTools = {

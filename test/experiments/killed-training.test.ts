@@ -10,7 +10,10 @@ const folder = temporaryFolders();
 // scripts/kill-and-resume.ts does the same with 20 kills and prints what each of them left behind.
 it.each([
   ['independent noise', []],
-  ['noises that are kept and exchanged', ['coupling.kind=loom', 'coupling.caches=2', 'coupling.largeBatch=1024']],
+  [
+    'noises that are kept and exchanged',
+    ['coupling.kind=loom', 'coupling.caches=2', 'data.count=2000', 'training.batchSize=256'],
+  ],
 ])(
   'a training with %s, killed at random moments and resumed, is bit for bit the one left alone',
   async (_name, coupling) => {

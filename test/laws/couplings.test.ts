@@ -9,21 +9,11 @@ import { sinkhornCoupling } from '../../src/coupling/sinkhorn.ts';
 import { alignedCosts, type CostKind } from '../../src/coupling/transport-cost.ts';
 import { hostArgmaxProducts } from '../../src/numerics/argmax-products.ts';
 import { normalsFromSeeds } from '../../src/numerics/normal.ts';
-import { batchesOf, batchOf, normalData, tools } from '../coupling/pairing-tools.ts';
+import { batchesOf, batchOf, normalData, plainLoom, tools } from '../coupling/pairing-tools.ts';
 import { kolmogorov, normalDistribution } from '../numerics/statistics-of-samples.ts';
 
 const elements = 6;
 const data = normalData(640, elements, { spread: 2 });
-const loomOptions = {
-  caches: 2,
-  cost: 'squared',
-  perClass: false,
-  reassign: true,
-  keep: true,
-  trainAfter: 0,
-  refresh: null,
-  interpolate: 1,
-} as const;
 const sinkhornOptions = {
   cost: 'squared',
   perClass: false,
@@ -52,7 +42,8 @@ interface Law {
   readonly repeats?: true;
 }
 
-const loom = (change: object) => loomCoupling({ options: { ...loomOptions, ...change }, data, tools, seed: 1 });
+const loom = (change: object) =>
+  loomCoupling({ options: { ...plainLoom, caches: 2, ...change }, data, tools, seed: 1 });
 const semidiscrete = (change: object) =>
   semidiscreteCoupling({
     options: { ...semidiscreteOptions, ...change },

@@ -6,7 +6,7 @@ import { minibatchOtCoupling } from '../../src/coupling/minibatch-ot.ts';
 import { uniformTime } from '../../src/path/time-sampling.ts';
 import type { LatentBatches } from '../../src/training/batches.ts';
 import { openSteps, type PreparationOptions, preliminarySteps } from '../../src/training/preparation.ts';
-import { batchOf, normalData, tools } from '../coupling/pairing-tools.ts';
+import { batchOf, normalData, plainLoom, tools } from '../coupling/pairing-tools.ts';
 
 const data = normalData(24, 3);
 
@@ -39,16 +39,7 @@ function optionsFor(coupling: Coupling, { accumulate = 1, pairingSteps = 1 } = {
 
 const loom = (trainAfter = 0) =>
   loomCoupling({
-    options: {
-      caches: 1,
-      cost: 'squared',
-      perClass: false,
-      reassign: true,
-      keep: true,
-      trainAfter,
-      refresh: null,
-      interpolate: 1,
-    },
+    options: { ...plainLoom, trainAfter },
     data,
     tools,
     seed: 1,
