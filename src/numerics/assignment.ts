@@ -1,8 +1,9 @@
 /** Exact linear assignment: which column each row takes so that the sum of costs is least, or greatest. */
 import { ConfigError, ShapeError } from '../errors.ts';
+import { infeasible } from './assignment-errors.ts';
 import { augment, createPathSearch } from './assignment-paths.ts';
 import { reduceRows } from './assignment-row-reduction.ts';
-import { infeasible, prepare, type TableauStart } from './assignment-start.ts';
+import { prepare, type TableauStart } from './assignment-start.ts';
 import { type CostMatrix, createTableau, type Tableau } from './assignment-tableau.ts';
 
 export type { CostMatrix } from './assignment-tableau.ts';
@@ -70,9 +71,11 @@ function tableauStart(tableau: Tableau, start: AssignmentStart, maximize: boolea
   const rowOf = new Int32Array(columns).fill(-1);
   const columnOf = new Int32Array(rows).fill(-1);
   let pairs = 0;
-  for (const [row, column] of start.rowToColumn.entries()) {
+  for (let row = 0; row < start.rowToColumn.length; row++) {
+    const column = start.rowToColumn[row]!;
     if (column === -1) continue;
-    const [i, j] = transposed ? [column, row] : [row, column];
+    const i = transposed ? column : row;
+    const j = transposed ? row : column;
     if (!(i >= 0 && i < rows && j >= 0 && j < columns) || columnOf[i] !== -1 || rowOf[j] !== -1) break;
     columnOf[i] = j;
     rowOf[j] = i;
@@ -99,7 +102,8 @@ function preferStart({ cost, columnOf, pairCost }: Tableau, start: Int32Array): 
     lost += Math.abs(sum) >= Math.abs(value) ? sum - next + value : value - next + sum;
     sum = next;
   };
-  for (const [i, j] of start.entries()) {
+  for (let i = 0; i < start.length; i++) {
+    const j = start[i]!;
     if (j === columnOf[i]) continue;
     const before = cost(i, j);
     if (before === Number.POSITIVE_INFINITY) return;
