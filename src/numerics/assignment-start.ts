@@ -82,7 +82,9 @@ function roundedDuals(tableau: Tableau, { columnOf, duals }: TableauStart): Floa
     largest = Math.max(largest, Math.abs(value));
   }
   if (!(largest < largestDuals * size) || !(unit > 0)) return null;
-  return duals.map((value) => Math.round(value / unit) * unit);
+  const rounded = new Float64Array(duals.length);
+  for (let j = 0; j < duals.length; j++) rounded[j] = Math.round(duals[j]! / unit) * unit;
+  return rounded;
 }
 
 /**
