@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AssignmentOptions, solveAssignment } from '../src/numerics/assignment.ts';
 import type { Bench, BenchCase, BenchContext, CaseResult } from './bench.ts';
-import { type Contender, contender, interleave } from './interleave.ts';
+import { type Contender, contender, interleave, type Timing } from './interleave.ts';
 import { type LoomStep, loomSteps, type PointSet, squaredDistances } from './loom-sequence.ts';
 import { isMissing, openScipy, type Peer } from './peer.ts';
 
@@ -32,6 +32,11 @@ async function buildPeer(peer: Peer, steps: readonly LoomStep[]): Promise<void> 
 /** Time of one problem, where a run solves several. */
 function each(side: Contender, problems: number): Contender {
   return { run: async (untimed, count) => (await side.run(untimed, count)) / problems };
+}
+
+/** The same as the ratio, of the first quartiles: less disturbed by what else the machine does. */
+function lowerQuartileRatio({ ours, peer }: Readonly<Record<string, Timing>>): number {
+  return peer.quartilesMs[0] / ours.quartilesMs[0];
 }
 
 interface AssignmentCase extends PointSet {
@@ -73,7 +78,9 @@ function assignmentCase(
       ratioToPeer: theirs === null ? null : theirs.ms / timings.ours.ms,
       details: {
         quartilesMs: timings.ours.quartilesMs,
-        ...(theirs === null ? {} : { peerQuartilesMs: timings.peer.quartilesMs }),
+        ...(theirs === null
+          ? {}
+          : { peerQuartilesMs: timings.peer.quartilesMs, lowerQuartileRatio: lowerQuartileRatio(timings) }),
         turns: timings.ours.turns,
         problems: steps.length,
         keptPairs: steps.reduce((sum, { kept }) => sum + kept / steps.length, 0),

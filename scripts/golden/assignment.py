@@ -50,6 +50,11 @@ def cases():
             for maximize in (False, True):
                 seed += 2
                 yield {"shape": [rows, columns], "seed": seed, "maximize": maximize, **rule}
+    # In few dimensions rows compete closely.
+    for rows, columns, dimensions in [(300, 300, 1), (700, 700, 2), (400, 400, 3), (250, 400, 2)]:
+        for maximize in (False, True):
+            seed += 2
+            yield {"shape": [rows, columns], "seed": seed, "maximize": maximize, "rule": "distances", "dimensions": dimensions}
 
 
 def main():

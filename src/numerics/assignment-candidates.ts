@@ -1,4 +1,5 @@
 /** The columns that matter to a row of an assignment problem, so that most steps of the solver need not read the whole row. */
+import { invalidEntry } from './assignment-errors.ts';
 import type { Tableau } from './assignment-tableau.ts';
 
 /**
@@ -46,6 +47,7 @@ export function createCandidates(rows: number): Candidates {
 /**
  * Selects the candidates of row i by the present duals: the columns below `wanted`, as far as there is room, and at least the nearest
  * two (where the row may have two), whatever was wanted.
+ * @throws NumericalError for NaN and -Infinity.
  */
 export function selectCandidates(tableau: Tableau, i: number, wanted: number): void {
   const offset = tableau.load(i);
@@ -58,11 +60,13 @@ export function selectCandidates(tableau: Tableau, i: number, wanted: number): v
   for (let j = 0; j < columns; j++) {
     const value = line[offset + j]!;
     const reduced = value - duals[j]!;
-    if (!(reduced < limit)) continue;
+    // Written so that what is not a number is met here too.
+    if (reduced >= limit) continue;
+    if (!(reduced > Number.NEGATIVE_INFINITY)) throw invalidEntry();
     if (at === end) {
       limit = dropFarther(tableau, i);
       at = start + candidates.count[i]!;
-      if (!(reduced < limit)) continue;
+      if (reduced >= limit) continue;
     }
     column[at] = j;
     cost[at] = value;

@@ -1,8 +1,18 @@
 import { selectCandidates } from './assignment-candidates.ts';
 import { setPair, type Tableau } from './assignment-tableau.ts';
 
-/** See below; measured: more turns save paths where targets have structure, and cost time where they have none. */
-const turnsPerRow = 4;
+/** How rows are reduced. */
+export interface RowReduction {
+  /** How many rows are free. */
+  readonly count: number;
+  /**
+   * By how much a dual is lowered beyond the paper's; 0 by default. More than 0 is a bid of the auction, [bertsekas:88]: its pairs are tight
+   * to within that much, and it ends.
+   */
+  readonly excess?: number;
+  /** See below. Default 4; measured: more turns save paths where targets have structure, and cost time where they have none. */
+  readonly turnsPerRow?: number;
+}
 
 /**
  * Augmenting row reduction, [jonker:87], section 3: a free row takes its nearest column and lowers that column's dual until the second
@@ -10,12 +20,15 @@ const turnsPerRow = 4;
  * transfer of that paper too. It can go on for very long where rows compete with nearly equal costs, so rows that lose their column
  * are treated at once `turnsPerRow` times the rows at most, and later ones are left over.
  *
- * A pair that it makes stays tight: its reduced cost is the least of its row, and a column that has a pair keeps having one.
+ * A pair that it makes without `excess` stays tight: its reduced cost is the least of its row. A column that has a pair keeps having one.
  * @param free  the rows without a pair, int32; gets those that are left.
- * @param count  how many they are.
  * @returns how many are left.
  */
-export function reduceRows(tableau: Tableau, free: Int32Array, count: number): number {
+export function reduceRows(
+  tableau: Tableau,
+  free: Int32Array,
+  { count, excess = 0, turnsPerRow = 4 }: RowReduction,
+): number {
   const { rows, duals, rowOf, columnOf, candidates } = tableau;
   const { width, bound, column, cost } = candidates;
   let next = 0;
@@ -48,7 +61,7 @@ export function reduceRows(tableau: Tableau, free: Int32Array, count: number): n
       if (second <= bound[i]!) break;
       selectCandidates(tableau, i, bound[i]! + candidates.spread);
     }
-    const lowered = duals[column[nearest]!]! - (second - least);
+    const lowered = duals[column[nearest]!]! - (second - least) - excess;
     // Where the difference is lost in rounding, nothing is gained by going on at once.
     const gained = lowered < duals[column[nearest]!]! && second < Number.POSITIVE_INFINITY;
     if (gained) duals[column[nearest]!] = lowered;

@@ -1,5 +1,6 @@
 /** Where the assignment solver starts from: duals of the columns, lower bounds of the rows, and the pairs of a given pairing. */
-import { NumericalError } from '../errors.ts';
+import { selectCandidates } from './assignment-candidates.ts';
+import { infeasible, invalidEntry } from './assignment-errors.ts';
 import { setPair, type Tableau } from './assignment-tableau.ts';
 
 /** A pairing of a tableau, and duals of its columns if they are known. */
@@ -8,26 +9,6 @@ export interface TableauStart {
   readonly columnOf: Int32Array;
   /** float64 [columns], to be minimised with, or null. */
   readonly duals: Float64Array | null;
-}
-
-const where = 'numerics/assignment solveAssignment';
-
-/** The error for costs that no assignment can be made of. */
-export function infeasible(): NumericalError {
-  return new NumericalError({
-    expected: 'an assignment that uses no forbidden pair',
-    got: 'a cost matrix that is infeasible',
-    where,
-    remedy: 'finite costs where a pair is possible',
-  });
-}
-
-function invalidEntry(): NumericalError {
-  return new NumericalError({
-    expected: 'costs and duals that are finite, and +Infinity (for a maximum, -Infinity) for a forbidden pair',
-    got: 'a matrix that contains invalid numeric entries',
-    where,
-  });
 }
 
 /**
@@ -59,23 +40,23 @@ function reduceColumns({ rows, columns, line, duals, load, candidates }: Tableau
   for (let j = 0; j < columns; j++) if (duals[j] === Number.POSITIVE_INFINITY) throw infeasible();
 }
 
-/** Sets the bound of each row to its least reduced cost, and makes the pairs of the start that attain it. */
+/**
+ * Selects the candidates of each row, as far as the column that it had and a little farther, and makes the pairs of the start that are
+ * tight: whose reduced cost is the least of their row. One pass over the costs.
+ */
 function keepTightPairs(tableau: Tableau, start: Int32Array): void {
-  const { rows, columns, line, duals, load, candidates } = tableau;
+  const { rows, duals, candidates } = tableau;
+  const { width, count, column: columnAt, cost: costAt } = candidates;
   for (let i = 0; i < rows; i++) {
-    const offset = load(i);
-    let least = Number.POSITIVE_INFINITY;
-    for (let j = 0; j < columns; j++) {
-      const reduced = line[offset + j]! - duals[j]!;
-      if (reduced >= least) continue;
-      if (!(reduced > Number.NEGATIVE_INFINITY)) throw invalidEntry();
-      least = reduced;
-    }
-    if (least === Number.POSITIVE_INFINITY) throw infeasible();
-    candidates.bound[i] = least;
     const column = start[i]!;
-    const cost = line[offset + column]!;
-    if (cost - duals[column]! <= least) setPair(tableau, i, { column, cost });
+    const cost = tableau.cost(i, column);
+    const reduced = cost - duals[column]!;
+    selectCandidates(tableau, i, reduced + candidates.spread);
+    if (count[i] === 0) throw infeasible();
+    let tight = cost < Number.POSITIVE_INFINITY;
+    const end = i * width + count[i]!;
+    for (let k = i * width; tight && k < end; k++) tight = costAt[k]! - duals[columnAt[k]!]! >= reduced;
+    if (tight) setPair(tableau, i, { column, cost });
   }
 }
 
@@ -89,18 +70,21 @@ const largestDuals = 64;
 function roundedDuals(tableau: Tableau, { columnOf, duals }: TableauStart): Float64Array | null {
   if (duals === null) return null;
   let size = 0;
-  for (const [i, j] of columnOf.entries()) {
-    const cost = Math.abs(tableau.cost(i, j));
+  for (let i = 0; i < columnOf.length; i++) {
+    const cost = Math.abs(tableau.cost(i, columnOf[i]!));
     if (cost > size && cost < Number.POSITIVE_INFINITY) size = cost;
   }
   const unit = 2 ** (Math.floor(Math.log2(size)) - 23);
   let largest = 0;
-  for (const value of duals) {
+  for (let j = 0; j < duals.length; j++) {
+    const value = duals[j]!;
     if (!Number.isFinite(value)) throw invalidEntry();
     largest = Math.max(largest, Math.abs(value));
   }
   if (!(largest < largestDuals * size) || !(unit > 0)) return null;
-  return duals.map((value) => Math.round(value / unit) * unit);
+  const rounded = new Float64Array(duals.length);
+  for (let j = 0; j < duals.length; j++) rounded[j] = Math.round(duals[j]! / unit) * unit;
+  return rounded;
 }
 
 /**

@@ -52,14 +52,24 @@ export function createTableau(costs: CostMatrix, { maximize }: { readonly maximi
   };
 }
 
+/** Entries of a matrix that is copied as a whole: its copy takes microseconds and stays in the cache. */
+const copied = 2 ** 18;
+
 /**
  * Access to the lines of a matrix as float64. The loops of the solver see one type of array whatever the matrix holds, so that they
  * are compiled once, for that type.
  */
 function lineReader(
-  { values, rows, columns }: CostMatrix,
+  costs: CostMatrix,
   { transposed, maximize }: { readonly transposed: boolean; readonly maximize: boolean },
 ): Pick<Tableau, 'load' | 'line' | 'cost'> {
+  const { values, rows, columns } = costs;
+  const inPlace = values instanceof Float64Array && !maximize && !transposed;
+  if (inPlace || values.length <= copied) {
+    const line = inPlace ? values : copy(costs, { transposed, maximize });
+    const length = transposed ? rows : columns;
+    return { line, load: (i) => i * length, cost: (i, j) => line[i * length + j]! };
+  }
   const sign = maximize ? -1 : 1;
   if (transposed) {
     const line = new Float64Array(rows);
@@ -71,15 +81,26 @@ function lineReader(
     return { line, load, cost };
   }
   const cost = (i: number, j: number) => sign * values[i * columns + j]!;
-  const load = (i: number) => i * columns;
-  if (values instanceof Float64Array && !maximize) return { line: values, load, cost };
   const line = new Float64Array(columns);
-  const loadLine = (i: number) => {
+  const load = (i: number) => {
     line.set(values.subarray(i * columns, (i + 1) * columns));
     if (maximize) negate(line);
     return 0;
   };
-  return { line, load: loadLine, cost };
+  return { line, load, cost };
+}
+
+/** All lines of a matrix, one after another. */
+function copy(
+  { values, rows, columns }: CostMatrix,
+  { transposed, maximize }: { readonly transposed: boolean; readonly maximize: boolean },
+): Float64Array {
+  const lines = new Float64Array(values);
+  if (transposed) {
+    for (let i = 0, at = 0; i < rows; i++) for (let j = 0; j < columns; j++) lines[j * rows + i] = values[at++]!;
+  }
+  if (maximize) negate(lines);
+  return lines;
 }
 
 function negate(line: Float64Array): void {

@@ -1,8 +1,10 @@
 /** Exact linear assignment: which column each row takes so that the sum of costs is least, or greatest. */
 import { ConfigError, ShapeError } from '../errors.ts';
+import { infeasible } from './assignment-errors.ts';
 import { augment, createPathSearch } from './assignment-paths.ts';
 import { reduceRows } from './assignment-row-reduction.ts';
-import { infeasible, prepare, type TableauStart } from './assignment-start.ts';
+import { scaleDuals } from './assignment-scaling.ts';
+import { prepare, type TableauStart } from './assignment-start.ts';
 import { type CostMatrix, createTableau, type Tableau } from './assignment-tableau.ts';
 
 export type { CostMatrix } from './assignment-tableau.ts';
@@ -70,9 +72,11 @@ function tableauStart(tableau: Tableau, start: AssignmentStart, maximize: boolea
   const rowOf = new Int32Array(columns).fill(-1);
   const columnOf = new Int32Array(rows).fill(-1);
   let pairs = 0;
-  for (const [row, column] of start.rowToColumn.entries()) {
+  for (let row = 0; row < start.rowToColumn.length; row++) {
+    const column = start.rowToColumn[row]!;
     if (column === -1) continue;
-    const [i, j] = transposed ? [column, row] : [row, column];
+    const i = transposed ? column : row;
+    const j = transposed ? row : column;
     if (!(i >= 0 && i < rows && j >= 0 && j < columns) || columnOf[i] !== -1 || rowOf[j] !== -1) break;
     columnOf[i] = j;
     rowOf[j] = i;
@@ -99,7 +103,8 @@ function preferStart({ cost, columnOf, pairCost }: Tableau, start: Int32Array): 
     lost += Math.abs(sum) >= Math.abs(value) ? sum - next + value : value - next + sum;
     sum = next;
   };
-  for (const [i, j] of start.entries()) {
+  for (let i = 0; i < start.length; i++) {
+    const j = start[i]!;
     if (j === columnOf[i]) continue;
     const before = cost(i, j);
     if (before === Number.POSITIVE_INFINITY) return;
@@ -129,10 +134,23 @@ function result(tableau: Tableau, maximize: boolean, augmentations: number): Ass
   return { rowToColumn, total, rowDuals: duals, columnDuals: lineDuals, augmentations };
 }
 
+/** The paper makes two rounds: a row that was left over in the first often finds its column in the second. */
+function reduceTwice(tableau: Tableau, free: Int32Array, count: number): number {
+  const left = reduceRows(tableau, free, { count });
+  return reduceRows(tableau, free, { count: left });
+}
+
+/**
+ * Share of the rows above which paths for those that are left would take longer than better duals. Measured: row reduction leaves one row
+ * in 50 to 100 in thousands of dimensions, two in three in two dimensions.
+ */
+const manyLeft = 1 / 8;
+
 /**
  * The assignment of rows to columns with the least (or greatest) sum of costs. As many pairs are made as the smaller side has.
  *
- * Column reduction, augmenting row reduction and shortest augmenting paths of [jonker:87]; the steps look at each row's nearest columns
+ * Column reduction, augmenting row reduction and shortest augmenting paths of [jonker:87], with scaled auctions, [bertsekas:88], where the
+ * reductions leave many rows; the steps look at each row's nearest columns
  * only, and at all of its columns where these do not prove themselves sufficient (see `assignment-candidates.ts`). Rectangular problems
  * as in [crouse:16]: the paths start from the smaller side. Costs are read in place, neither changed nor copied. Deterministic. Sums and comparisons are float64 without tolerances: integers, and float32 costs whose exponents differ by
  * less than about 20, are added exactly; otherwise the total is least up to rounding.
@@ -155,8 +173,10 @@ export function solveAssignment(
   if (rows === 0) return result(tableau, maximize, 0);
   const free = new Int32Array(rows);
   let count = prepare(tableau, free, from);
-  // The paper makes two rounds: a row that was left over in the first often finds its column in the second.
-  for (let round = 0; round < 2 && count > 0; round++) count = reduceRows(tableau, free, count);
+  count = reduceTwice(tableau, free, count);
+  if (count > rows * manyLeft && rows === tableau.columns) {
+    count = reduceTwice(tableau, free, scaleDuals(tableau, free));
+  }
   if (count > 0) {
     const search = createPathSearch(tableau);
     for (let k = 0; k < count; k++) if (!augment(search, free[k]!)) throw infeasible();

@@ -123,3 +123,8 @@ export function goldenCosts({ shape: [rows, columns], rule, seed, levels, dimens
 export function totalOf(costs: CostMatrix, options: AssignmentOptions = {}): number {
   return solveAssignment(costs, options).total;
 }
+
+/** A problem in which rows compete so closely that row reduction leaves many of them: squared distances in two dimensions. */
+export function closeProblem(n: number, seed: number): CostMatrix {
+  return goldenCosts({ shape: [n, n], seed, maximize: false, rule: 'distances', dimensions: 2, total: 0 });
+}

@@ -8,7 +8,7 @@ import {
 } from '../../src/numerics/assignment.ts';
 import { permutation } from '../../src/numerics/permutation.ts';
 import { type RandomStream, stream } from '../../src/numerics/stream.ts';
-import { expectProven, randomProblem } from './assignment-problems.ts';
+import { closeProblem, expectProven, randomProblem } from './assignment-problems.ts';
 
 function randomPairing({ rows, columns }: CostMatrix, random: RandomStream): Int32Array {
   const order = permutation(Math.max(rows, columns), random);
@@ -88,6 +88,24 @@ describe('solveAssignment with a start', () => {
       }
     }
   });
+
+  it.each([60, 400])(
+    'gives the optimum of %i points in two dimensions from every start, and keeps an optimal one',
+    (n) => {
+      const random = stream(7, 'test-assignment-close');
+      const costs = closeProblem(n, 41);
+      for (const maximize of [false, true]) {
+        const cold = solveAssignment(costs, { maximize });
+        for (const [name, start] of Object.entries(starts(costs, cold, random))) {
+          const warm = solveAssignment(costs, { maximize, start });
+          // The costs are multiples of 2^-16, and sums of them exact.
+          expect(warm.total, name).toBe(cold.total);
+          if (name.startsWith('optimal')) expect(warm.rowToColumn, name).toEqual(cold.rowToColumn);
+          expectProven(costs, warm, { maximize });
+        }
+      }
+    },
+  );
 
   it('keeps the pairs that duals prove, without growing a path', () => {
     const random = stream(5, 'test-assignment-proof');

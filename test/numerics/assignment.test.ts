@@ -4,6 +4,7 @@ import { ConfigError, NumericalError, ShapeError } from '../../src/errors.ts';
 import { type CostMatrix, solveAssignment } from '../../src/numerics/assignment.ts';
 import { stream } from '../../src/numerics/stream.ts';
 import {
+  closeProblem,
   expectProven,
   type GoldenCase,
   goldenCosts,
@@ -262,9 +263,38 @@ describe('solveAssignment on random problems', () => {
     expect(solveAssignment(costs)).toEqual(solveAssignment(costs));
   });
 
-  it('reads matrices that are too large to be copied as it reads small ones', () => {
+  it.each([40, 150, 520])('proves its solutions of %i points in two dimensions, for a maximum too', (n) => {
+    const costs = closeProblem(n, 31);
+    for (const maximize of [false, true]) {
+      const solution = solveAssignment(costs, { maximize });
+      expectProven(costs, solution, { maximize });
+      expect(solution).toEqual(solveAssignment(costs, { maximize }));
+    }
+    // Better duals than those of row reduction, which leaves two rows in three, leave few paths to be grown.
+    expect(solveAssignment(costs).augmentations).toBeLessThan(n / 8);
+  });
+
+  it('finds large problems infeasible when more rows share columns than there are', () => {
+    const n = 200;
+    const random = stream(6, 'test-assignment-infeasible');
+    const values = Float32Array.from({ length: n * n }, (_, k) => {
+      const [i, j] = [Math.floor(k / n), k % n];
+      return i <= n / 2 && j >= n / 2 ? no : random.normal();
+    });
+    expect(() => solveAssignment({ values, rows: n, columns: n })).toThrow('infeasible');
+    values[n / 2] = 1;
+    expectProven({ values, rows: n, columns: n }, solveAssignment({ values, rows: n, columns: n }));
+  });
+
+  it.each([
+    [100, 100],
+    [90, 120],
+    [600, 600],
+    [500, 700],
+    [700, 500],
+  ])('reads float32 and float64 numbers [%i, %i] alike', (...shape) => {
     // Beyond 2^18 numbers the rows are read one by one.
-    const golden = { shape: [600, 600], seed: 8, maximize: false, rule: 'distances', dimensions: 5, total: 0 } as const;
+    const golden = { shape, seed: 8, maximize: false, rule: 'distances', dimensions: 5, total: 0 } as const;
     const float32 = goldenCosts(golden);
     const float64 = { ...float32, values: new Float64Array(float32.values) };
     expect(solveAssignment(float32)).toEqual(solveAssignment(float64));
