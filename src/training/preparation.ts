@@ -28,7 +28,7 @@ export interface StepSource {
 }
 
 /** Images that are paired at once. */
-export function pairedImages({ parts, preparation }: PreparationOptions): number {
+function pairedImages({ parts, preparation }: PreparationOptions): number {
   return parts.batch * parts.accumulate * (preparation.pairingSteps ?? 1);
 }
 
