@@ -15,9 +15,12 @@ describe('reproduce', () => {
   it.each([
     [
       ['reproduce', 'batch-ot-bond'],
-      'Expected the name of a figure or table: batch-ot-bound; got batch-ot-bond. In reproduce. Try batch-ot-bound.',
+      'Expected the name of a figure or table: batch-ot-bound, loom-fig9; got batch-ot-bond. In reproduce. Try batch-ot-bound.',
     ],
-    [['reproduce', 'figure-9'], 'Expected the name of a figure or table: batch-ot-bound; got figure-9. In reproduce.'],
+    [
+      ['reproduce', 'figure-9'],
+      'Expected the name of a figure or table: batch-ot-bound, loom-fig9; got figure-9. In reproduce.',
+    ],
     [['reproduce', 'constructor'], 'got constructor'],
     [['reproduce', 'batch-ot-bound', '--scale', 'huge'], 'Allowed choices are laptop, paper.'],
     [['reproduce'], "missing required argument 'figure'"],
