@@ -8,9 +8,7 @@ A workload is `file`, float32 [problems, n, n] row by row, and `totals`, what Sc
 no conversion counts as its time. A run solves every problem once. A request that fails is answered by {"error": "..."}.
 """
 
-import json
-import sys
-import time
+from peer_process import mean_ms, serve
 
 
 class Peer:
@@ -32,29 +30,12 @@ class Peer:
         return {"parameters": 0}
 
     def run(self, untimed, count):
-        for _ in range(untimed):
-            self.solve_all()
-        start = time.perf_counter()
-        for _ in range(count):
-            self.solve_all()
-        return {"ms": (time.perf_counter() - start) * 1000 / count}
+        return mean_ms(self.solve_all, untimed, count)
 
     def solve_all(self):
         for problem in self.problems:
             self.solve(problem)
 
 
-def main():
-    peer = Peer()
-    operations = {"hello": peer.hello, "build": peer.build, "run": peer.run}
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            answer = operations[request.pop("op")](**request)
-        except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(answer), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(Peer())

@@ -10,9 +10,7 @@ A request that fails is answered by {"error": "..."}. Needs PyTorch >= 2.1 (2.4 
     npm run bench -- step --python peer/bin/python
 """
 
-import json
-import sys
-import time
+from peer_process import mean_ms, serve
 
 
 def product(torch, workload):
@@ -76,25 +74,8 @@ class Peer:
         return {"parameters": parameters}
 
     def run(self, untimed, count):
-        for _ in range(untimed):
-            self.action()
-        start = time.perf_counter()
-        for _ in range(count):
-            self.action()
-        return {"ms": (time.perf_counter() - start) * 1000 / count}
-
-
-def main():
-    peer = Peer()
-    operations = {"hello": peer.hello, "build": peer.build, "run": peer.run}
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            answer = operations[request.pop("op")](**request)
-        except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(answer), flush=True)
+        return mean_ms(self.action, untimed, count)
 
 
 if __name__ == "__main__":
-    main()
+    serve(Peer())

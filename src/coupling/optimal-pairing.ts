@@ -43,7 +43,11 @@ export interface PairingOptions {
 function membersOf(groups: Int32Array | null, count: number): Uint32Array[] {
   if (groups === null) return [Uint32Array.from({ length: count }, (_, row) => row)];
   const members = new Map<number, number[]>();
-  for (const [row, group] of groups.entries()) members.set(group, [...(members.get(group) ?? []), row]);
+  for (const [row, group] of groups.entries()) {
+    const known = members.get(group);
+    if (known === undefined) members.set(group, [row]);
+    else known.push(row);
+  }
   return [...members.values()].map((rows) => Uint32Array.from(rows));
 }
 

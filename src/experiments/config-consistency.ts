@@ -36,6 +36,10 @@ export function crossFaults({ data, model, coupling, training, sampling }: RunCo
       coupling.trainAfter === null || (coupling.keep && coupling.reassign),
       '`coupling.trainAfter` waits for noises that are exchanged and kept: expected `coupling.keep` and `coupling.reassign` to be true; got false.',
     );
+    demand(
+      coupling.keep || (coupling.refresh === null && coupling.interpolate === 1),
+      '`coupling.refresh` and `coupling.interpolate` concern noises that are kept: expected `coupling.keep` to be true; got false.',
+    );
   }
   const { warmupImages } = training.schedule;
   demand(

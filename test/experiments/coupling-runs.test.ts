@@ -96,6 +96,16 @@ describe('a config of a coupling', () => {
     expect(fault({ coupling: { kind: 'loom', trainAfter: 64 } })).toBeNull();
   });
 
+  it('renews and mixes only noises that are kept', () => {
+    const refresh = { kind: 'gradual', probability: 0.1 } as const;
+    for (const change of [{ refresh }, { interpolate: 0.5 }]) {
+      expect(fault({ coupling: { kind: 'loom', keep: false, ...change } })).toContain(
+        'expected `coupling.keep` to be true; got false',
+      );
+      expect(fault({ coupling: { kind: 'loom', ...change } })).toBeNull();
+    }
+  });
+
   it('is refused with an unknown kind or field, and told what there is', () => {
     // As a file might have it.
     expect(fault({ coupling: { kind: 'lom' } as never })).toContain('loom');
