@@ -1,14 +1,6 @@
 /** Which row of a kept matrix has the largest product with a given row: the part of semi-discrete transport that takes time. */
 import { ShapeError } from '../errors.ts';
-
-/** Where the kept rows come from. */
-export interface KeptRows {
-  readonly count: number;
-  /** Numbers in a row. */
-  readonly elements: number;
-  /** Rows `first`, ..., `first + rows - 1`: float32 [rows, elements]. */
-  read(first: number, rows: number): Promise<Float32Array>;
-}
+import type { KeptRows } from './kept-rows.ts';
 
 /** Answers to questions of several rows, one an entry of each array. */
 export interface Winners {
