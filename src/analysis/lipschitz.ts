@@ -38,9 +38,12 @@ export interface Convergence {
 /** Norms over time, and what they may do to an error on its way. */
 export interface LipschitzEstimate {
   readonly times: readonly LipschitzAtTime[];
-  /** exp of the integral of the medians over time, as [briq:26] has it. */
+  /** Integral of the medians over time, and of the maxima. */
+  readonly medianIntegral: number;
+  readonly maximumIntegral: number;
+  /** exp of the integral of the medians, as [briq:26] has it; infinite beyond 1e308. */
   readonly medianGrowth: number;
-  /** exp of the integral of the maxima: nearer to what the theorem asks for, and still not above it. */
+  /** exp of that of the maxima: nearer to what the theorem asks for, and still not above it. */
   readonly maximumGrowth: number;
   readonly convergence: Convergence;
 }
@@ -93,11 +96,14 @@ export async function lipschitzOverTime(
     const norms = found.norms.slice(k * each, (k + 1) * each);
     return { time, median: median(norms), mean: estimateMean(norms), maximum: Math.max(...norms) };
   });
-  const growth = (of: (one: LipschitzAtTime) => number) => Math.exp(integralOverTime(times, atTimes.map(of)));
+  const integral = (of: (one: LipschitzAtTime) => number) => integralOverTime(times, atTimes.map(of));
+  const [medianIntegral, maximumIntegral] = [integral((one) => one.median), integral((one) => one.maximum)];
   return {
     times: atTimes,
-    medianGrowth: growth((one) => one.median),
-    maximumGrowth: growth((one) => one.maximum),
+    medianIntegral,
+    maximumIntegral,
+    medianGrowth: Math.exp(medianIntegral),
+    maximumGrowth: Math.exp(maximumIntegral),
     convergence: convergenceOf(found, tolerance),
   };
 }

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { analyzeBoundsCommand } from './analyze-bounds.ts';
 import { analyzeCouplingCommand } from './analyze-coupling.ts';
 import { analyzeCurvatureCommand } from './analyze-curvature.ts';
 import type { CommandContext } from './context.ts';
@@ -7,6 +8,7 @@ import type { CommandContext } from './context.ts';
 export function analyzeCommand(context: CommandContext): Command {
   return new Command('analyze')
     .description('look into trained runs')
+    .addCommand(analyzeBoundsCommand(context))
     .addCommand(analyzeCouplingCommand(context))
     .addCommand(analyzeCurvatureCommand(context));
 }
