@@ -29,8 +29,8 @@ export interface SpectralNorms {
   /** |J w| of the last unit vector w: a lower bound of the largest singular value, float64 [count]. */
   readonly norms: Float64Array;
   /**
-   * |J^T J w - |J w|^2 w| / |J w|^2, float64 [count]: some singular value of J differs from the norm by this share at most, and near the
-   * largest one the norm's error is of the order of its square. 0 where J w = 0.
+   * |J^T J w - |J w|^2 w| / |J w|^2, float64 [count]: some singular value of J differs from the norm by this share at most. Where the largest
+   * one stands apart from the others, the norm's error is of the order of the square. 0 where J w = 0.
    */
   readonly residuals: Float64Array;
   /** Products with J^T J that each took: int32 [count]. */

@@ -46,7 +46,7 @@ export function analyzeBoundsCommand(context: CommandContext): Command {
       integerFlag(1),
       64,
     )
-    .option('--tolerance <share>', 'relative residual at which a spectral norm counts as found', shareFlag, 0.05)
+    .option('--tolerance <share>', 'relative residual at which a spectral norm counts as found', shareFlag, 0.02)
     .option('--iterations <n>', 'products for a spectral norm at most', integerFlag(1), 200)
     .option('--matched <n>', 'samples of the same noise by which runs are compared; 0: none', integerFlag(0), 64)
     .option('--reference <run>', 'run whose data make points and exact field (default: the first)')

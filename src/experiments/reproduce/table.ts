@@ -23,6 +23,10 @@ export const reproductions: ReproductionTable = {
     summary: 'reassignments and transport cost of LOOM by batch and caches (Faster Inference ..., figures 9 to 12)',
     load: async () => (await import('./loom-convergence.ts')).loomConvergence,
   },
+  'stability-table4': {
+    summary: 'bounds of W2 after pruning, trains small networks (Exploring and Exploiting Stability ..., table 4)',
+    load: async () => (await import('./stability-table4.ts')).stabilityTable4,
+  },
 };
 
 /** The entry of a name. @throws ConfigError if there is no reproduction of this name. */
