@@ -68,8 +68,16 @@ export interface PruningPlan extends ExactFlowOptions {
   readonly subsets: readonly PrunedSubset[];
   /** Noises that are followed at once; even, so that pairs stay together. */
   readonly batch: number;
-  /** Hears of the work done so far, as a share of all. */
-  readonly onProgress?: (done: number) => void;
+  /** Hears of what has been done so far. */
+  readonly onProgress?: (progress: PruningProgress) => void;
+}
+
+/** Work that has been done. */
+export interface PruningProgress {
+  /** Noises that were followed, those on subsets counted again. */
+  readonly trajectories: number;
+  /** Share of all work, in [0, 1]: a trajectory takes as much as its field has data. */
+  readonly share: number;
 }
 
 /**
@@ -170,10 +178,11 @@ export async function pruningStability(
   const finalWeight = new Float64Array(noises);
   const evaluations = new Float64Array(noises);
   const work = noises * (field.count + subsets.reduce((sum, { kept }) => sum + kept.length, 0));
-  let done = 0;
+  let [done, trajectories] = [0, 0];
   const advance = (rows: number, data: number) => {
     done += rows * data;
-    onProgress?.(done / work);
+    trajectories += rows;
+    onProgress?.({ trajectories, share: done / work });
   };
   for (let first = 0; first < noises; first += batch) {
     const x0 = normalsFromSeeds(seeds.subarray(first, first + batch), field.elements);

@@ -70,7 +70,7 @@ describe('the exact flow', () => {
       const times = uniformGrid(20);
       const flow = await followExactFlow(counted, x0, { solver: SOLVERS[name], times });
       expect(rows()).toBe(flow.evaluations.reduce((sum, one) => sum + one, 0));
-      expect(rows()).toBeLessThan(10 * 19 * SOLVERS[name].evaluationsPerStep);
+      expect(rows()).toBeLessThan(10 * 19 * SOLVERS[name].evaluationsPerStep!);
       const plain = fieldOf(data, elements);
       const { trajectory } = await SOLVERS[name].solve(
         { field: async (x, time) => (await plain.evaluate(x, time)).velocity, x0, batch: 10 },

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { followExactFlow, pathDeviation } from '../../src/analysis/exact-flow.ts';
-import { type PruningPlan, pruningStability, randomSubset } from '../../src/analysis/pruning-stability.ts';
+import {
+  type PruningPlan,
+  type PruningProgress,
+  pruningStability,
+  randomSubset,
+} from '../../src/analysis/pruning-stability.ts';
 import { hostClosedForm } from '../../src/closed-form/host-closed-form.ts';
 import { drawGaussianMixture } from '../../src/data/gaussian-mixture.ts';
 import { roundedField } from '../../src/experiments/exact-field.ts';
@@ -139,12 +144,12 @@ describe('the stability under pruning', () => {
   });
 
   it('tells how far it is', async () => {
-    const told: number[] = [];
+    const told: PruningProgress[] = [];
     const subsets = [{ name: 'half', kept: randomSubset(40, 0.5, 0) }];
     const field = fieldOf(mixture(4, 40).vectors, 4);
-    await pruningStability(field, { ...base, batch: 20, subsets, onProgress: (done) => told.push(done) });
-    expect(told).toHaveLength(4);
-    expect(told[0]).toBeCloseTo(1 / 3, 12);
-    expect(told.at(-1)).toBeCloseTo(1, 12);
+    await pruningStability(field, { ...base, batch: 20, subsets, onProgress: (progress) => told.push(progress) });
+    expect(told.map(({ trajectories }) => trajectories)).toEqual([20, 40, 60, 80]);
+    expect(told[0]!.share).toBeCloseTo(1 / 3, 12);
+    expect(told.at(-1)!.share).toBeCloseTo(1, 12);
   });
 });
