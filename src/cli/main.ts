@@ -19,6 +19,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
     sample: async (request) => (await loadRunner()).sample(request),
     analyzeCoupling: async (request) => (await loadRunner()).analyzeCoupling(request),
     analyzeCurvature: async (request) => (await loadRunner()).analyzeCurvature(request),
+    analyzePruningStability: async (request) => (await loadRunner()).analyzePruningStability(request),
   },
   debug: (process.env.FLOWLOOM_DEBUG ?? '') !== '',
 });

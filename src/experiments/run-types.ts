@@ -10,6 +10,7 @@ import type {
 import type { RunConfig } from './config.ts';
 import type { CouplingOutcome, CouplingRequest } from './coupling-request.ts';
 import type { CurvatureOutcome, CurvatureRequest } from './curvature-request.ts';
+import type { PruningOutcome, PruningRequest } from './pruning-request.ts';
 
 export type { CheckpointEvent, CouplingEvent, PreliminaryEvent, StepEvent, ValidationEvent };
 
@@ -129,4 +130,5 @@ export interface Runner {
   sample(request: SampleRequest): Promise<SampleOutcome>;
   analyzeCoupling(request: CouplingRequest): Promise<CouplingOutcome>;
   analyzeCurvature(request: CurvatureRequest): Promise<CurvatureOutcome>;
+  analyzePruningStability(request: PruningRequest): Promise<PruningOutcome>;
 }

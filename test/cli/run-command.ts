@@ -56,6 +56,7 @@ export function fakeRunner(train: (request: TrainRequest) => Promise<TrainOutcom
     },
     analyzeCoupling: () => Promise.reject(new Error('unexpected analysis')),
     analyzeCurvature: () => Promise.reject(new Error('unexpected analysis')),
+    analyzePruningStability: () => Promise.reject(new Error('unexpected analysis')),
   };
   return { runner, trained, sampled };
 }

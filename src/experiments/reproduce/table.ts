@@ -23,6 +23,18 @@ export const reproductions: ReproductionTable = {
     summary: 'reassignments and transport cost of LOOM by batch and caches (Faster Inference ..., figures 9 to 12)',
     load: async () => (await import('./loom-convergence.ts')).loomConvergence,
   },
+  'stability-fig2': {
+    summary: 'noises whose datum pruning leaves, in the exact flow (Stability in Latent Flow Matching, figure 2)',
+    load: async () => (await import('./stability-fig2.ts')).stabilityFig2,
+  },
+  'stability-fig8': {
+    summary: 'path deviation of the exact flow under pruning (Stability in Latent Flow Matching, figure 8)',
+    load: async () => (await import('./stability-fig8.ts')).stabilityFig8,
+  },
+  'stability-fig9': {
+    summary: 'noises whose datum pruning leaves, by dimension (Stability in Latent Flow Matching, figure 9)',
+    load: async () => (await import('./stability-fig9.ts')).stabilityFig9,
+  },
 };
 
 /** The entry of a name. @throws ConfigError if there is no reproduction of this name. */
