@@ -76,7 +76,11 @@ export function shareAbove(values: ArrayLike<number>, limit: number): number {
  * The first of some times at which more than half of the pairs are aligned; null if there is none. Source: [bertrand:25], figure 1c.
  * @param shares  share of aligned pairs at each time.
  */
-export function collapseTime(times: readonly number[], shares: readonly number[], share = collapsedShare): number | null {
+export function collapseTime(
+  times: readonly number[],
+  shares: readonly number[],
+  share = collapsedShare,
+): number | null {
   return times[shares.findIndex((one) => one > share)] ?? null;
 }
 

@@ -7,6 +7,9 @@ import { explicitGrid } from '../sampling/time-grid.ts';
 /** Times that are nearer than this to each other are one. */
 const sameTime = 1e-9;
 
+/** Where the exact flow is left for one step of Euler's to time 1. */
+const lastExactTime = 1 - 1e-3;
+
 /** The exact field as solvers take it. */
 export function exactVelocity(field: ClosedFormField<Float32Array>): VelocityField<Float32Array> {
   return async (x, time) => (await field.evaluate(x, time)).velocity;
@@ -72,8 +75,9 @@ export async function hybridSamples(
   { switches, solver, grid }: HybridOptions,
 ): Promise<Float32Array[]> {
   checkSwitches(switches);
-  const last = switches.at(-1)!;
-  const exactTimes = distinct([0, ...grid, ...switches]).filter((time) => time <= last + sameTime && time < 1 - sameTime);
+  const last = Math.min(switches.at(-1)!, 1 - sameTime);
+  const ending = last === switches.at(-1) ? [] : [lastExactTime];
+  const exactTimes = distinct([0, ...grid, ...switches, ...ending]).filter((time) => time <= last);
   const states = await followExact(problem, exactTimes, solver);
   const samples: Float32Array[] = [];
   for (const tau of switches) {

@@ -1,6 +1,6 @@
+import { ConfigError, ShapeError } from '../errors.ts';
 import type { DotProducts } from '../numerics/dot-products.ts';
 import type { KeptRows } from '../numerics/kept-rows.ts';
-import { ConfigError, ShapeError } from '../errors.ts';
 
 /** Data and queries whose products are in memory at once. */
 const blockRows = 1024;
@@ -77,7 +77,11 @@ function insert({ squares, rows }: Least, square: number, row: number): void {
  */
 function takeIn(
   least: Least,
-  { query, square, without }: { readonly query: Float32Array; readonly square: number; readonly without: number | null },
+  {
+    query,
+    square,
+    without,
+  }: { readonly query: Float32Array; readonly square: number; readonly without: number | null },
   { block, products }: { readonly block: Rows; readonly products: Float32Array },
 ): void {
   const elements = query.length;

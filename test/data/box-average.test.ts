@@ -36,7 +36,9 @@ describe('boxAverage', () => {
 
   it('says what is wrong with a request', () => {
     const images = { values: new Float32Array(16), shape: [1, 4, 4] } as const;
-    expect(() => boxAverage(images, 5)).toThrow('Expected a size of 1 to 4 pixels, as images are only made smaller; got 5');
+    expect(() => boxAverage(images, 5)).toThrow(
+      'Expected a size of 1 to 4 pixels, as images are only made smaller; got 5',
+    );
     expect(() => boxAverage(images, 1.5)).toThrow('got 1.5');
     expect(() => boxAverage({ ...images, values: new Float32Array(15) }, 2)).toThrow('`values` to be [count, 1, 4, 4]');
   });
