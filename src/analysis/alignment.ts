@@ -3,8 +3,14 @@ import type { ClosedFormField } from '../closed-form/closed-form-field.ts';
 import { ConfigError } from '../errors.ts';
 import { normOver } from './flow-trajectory.ts';
 
-/** Cosine above which the field and a pair's velocity are called aligned, and the share of pairs at which a time is called collapsed. */
+/** Cosine above which the field and a pair's velocity are called aligned. Source: [bertrand:25], figure 1. */
 export const alignedAbove = 0.9;
+/**
+ * A stricter one. In many dimensions x0 is most of either velocity, so that the cosine is about 1 / sqrt(1 + v) at time 0 already, where v
+ * is the variance of the data per element: above 0.9 where v < 0.23.
+ */
+export const closelyAlignedAbove = 0.99;
+/** Share of pairs above which a time is called collapsed. */
 export const collapsedShare = 0.5;
 
 /** Pairs asked about at once. */

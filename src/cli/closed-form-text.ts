@@ -51,25 +51,29 @@ function nearestTime<T extends { readonly time: number }>(times: readonly T[], w
 
 function alignmentLines(results: readonly AlignmentResult[]): string[] {
   const shown = [...new Set([0, 0.1, 0.2, 0.4].map((wanted) => nearestTime(results[0]!.times, wanted).time))];
-  const rows = results.map(({ name, elements, count, times, collapseTime, determinedTime }) => [
+  const rows = results.map(({ name, elements, count, times, collapseTime, closeTime, determinedTime }) => [
     name,
     String(elements),
     String(count),
     ...shown.map((time) => `${(100 * nearestTime(times, time).aligned).toFixed(0)} %`),
-    timeText(collapseTime),
-    timeText(determinedTime),
+    ...[collapseTime, closeTime, determinedTime].map(timeText),
   ]);
   const aligned = shown.map((time) => `t = ${time}`);
   return [
     `Alignment of the exact field u*(xt, t) with x1 - x0 over ${results[0]!.pairs} pairs: share with a cosine above 0.9`,
     '',
-    ...textTable(['data', 'dimension', 'count', ...aligned, 'collapse', 'determined'], rows),
+    ...textTable(['data', 'dimension', 'count', ...aligned, 'collapse', 'close', 'determined'], rows),
     '',
-    "collapse: first time at which more than half of the pairs have a cosine above 0.9; determined: a weight of the pair's own datum above",
-    '0.9, which, unlike the cosine, is not near its limit in high dimensions already at time 0. -: at none of the times.',
+    ...collapseNotes,
     '',
   ];
 }
+
+/** What the times of the collapse are. */
+const collapseNotes = [
+  'collapse, close: first time at which more than half of the pairs have a cosine above 0.9, above 0.99 (noise is most of either velocity in',
+  "many dimensions, so that 0.9 may be passed at time 0); determined: a weight of the pair's own datum in u* above 0.9. -: at no time.",
+];
 
 function errorLines({ training, heldOut }: FieldErrorResult): string[] {
   const cell = (one: FieldErrorAtTime | undefined) => (one === undefined ? '-' : estimateText(one.error, 4));

@@ -6,7 +6,7 @@ import { type ImageStack, writeImageGrid } from '../data/image-grid.ts';
 import type { Estimate } from '../numerics/estimate.ts';
 import { lineChart, type Series } from '../report/line-chart.ts';
 import type { ClosedFormResults } from './closed-form-request.ts';
-import type { AlignmentResult } from './measure-alignment.ts';
+import type { AlignmentAtTime, AlignmentResult } from './measure-alignment.ts';
 import type { FieldErrorResult } from './measure-field-error.ts';
 import type { HybridResult } from './measure-hybrid.ts';
 import type { MemorisationResult, NearnessResult } from './measure-memorisation.ts';
@@ -49,16 +49,19 @@ export function histogramChart({ name, elements, times, pairs }: AlignmentResult
 }
 
 /** Share of aligned pairs over time, a line a set. Source: [bertrand:25], figure 1 (c). */
-export function alignedChart(results: readonly AlignmentResult[]): string {
+export function alignedChart(
+  results: readonly AlignmentResult[],
+  limit: { readonly above: number; readonly of: (one: AlignmentAtTime) => number },
+): string {
   const series = results.map(({ name, elements, times }) => ({
     name: `${name}, d = ${elements}`,
     x: times.map(({ time }) => time),
-    y: times.map(({ aligned }) => aligned),
+    y: times.map(limit.of),
   }));
   return lineChart(series, {
     title: 'Pairs whose velocity is that of the exact field',
     xLabel: 'time, from noise (0) to data (1)',
-    yLabel: 'share of pairs with a cosine above 0.9',
+    yLabel: `share of pairs with a cosine above ${limit.above}`,
     yRange: [0, 1],
   });
 }
@@ -75,6 +78,7 @@ function collapseChart(results: readonly AlignmentResult[]): string {
   };
   const all = [
     series('cosine above 0.9', (one) => one.collapseTime),
+    series('cosine above 0.99', (one) => one.closeTime),
     series('own weight above 0.9', (one) => one.determinedTime),
   ];
   return lineChart(all, {
@@ -89,20 +93,31 @@ function collapseChart(results: readonly AlignmentResult[]): string {
 export function alignmentTexts(results: readonly AlignmentResult[]): Texts {
   const slug = (name: string) => basename(name).replace(/[^A-Za-z0-9]+/g, '-');
   const rows = results.flatMap(({ name, elements, count, times }) =>
-    times.map(({ time, cosine, aligned, ownWeight, determined }) => [
-      ...[name, elements, count, time, ...estimateCells(cosine), aligned],
+    times.map(({ time, cosine, aligned, closelyAligned, ownWeight, determined }) => [
+      ...[name, elements, count, time, ...estimateCells(cosine), aligned, closelyAligned],
       ...[ownWeight.mean, ownWeight.standardError, determined],
     ]),
   );
-  const headings = ['data', 'dimension', 'count', 'time', 'cosine', 'cosineStandardError', 'pairs', 'aligned'];
-  const collapse = results.map(({ name, elements, collapseTime, determinedTime }) => [
-    ...[name, elements, collapseTime, determinedTime],
+  const headings = [
+    'data',
+    'dimension',
+    'count',
+    'time',
+    'cosine',
+    'cosineStandardError',
+    'pairs',
+    'aligned',
+    'closelyAligned',
+  ];
+  const collapse = results.map(({ name, elements, collapseTime, closeTime, determinedTime }) => [
+    ...[name, elements, collapseTime, closeTime, determinedTime],
   ]);
   return {
     'alignment.csv': csvOf([...headings, 'ownWeight', 'ownWeightStandardError', 'determined'], rows),
-    'alignment.svg': alignedChart(results),
+    'alignment.svg': alignedChart(results, { above: 0.9, of: ({ aligned }) => aligned }),
+    'alignment-close.svg': alignedChart(results, { above: 0.99, of: ({ closelyAligned }) => closelyAligned }),
     ...Object.fromEntries(results.map((one) => [`alignment-${slug(one.name)}.svg`, histogramChart(one)])),
-    'collapse-time.csv': csvOf(['data', 'dimension', 'collapseTime', 'determinedTime'], collapse),
+    'collapse-time.csv': csvOf(['data', 'dimension', 'collapseTime', 'closeTime', 'determinedTime'], collapse),
     'collapse-time.svg': collapseChart(results),
   };
 }

@@ -3,6 +3,7 @@ import {
   type AlignmentPairs,
   alignedAbove,
   alignment,
+  closelyAlignedAbove,
   collapseTime,
   type Histogram,
   histogram,
@@ -38,6 +39,8 @@ export interface AlignmentAtTime {
   readonly cosine: Estimate;
   /** Share of pairs whose cosine is above 0.9. */
   readonly aligned: number;
+  /** Share of pairs whose cosine is above 0.99. */
+  readonly closelyAligned: number;
   /** Weight of a pair's own datum in u*. */
   readonly ownWeight: Estimate;
   /** Share of pairs whose own datum has a weight above 0.9. */
@@ -57,6 +60,8 @@ export interface AlignmentResult {
   readonly times: readonly AlignmentAtTime[];
   /** First time at which more than half of the pairs are aligned; null: none of the times. */
   readonly collapseTime: number | null;
+  /** First time at which more than half of the pairs have a cosine above 0.99; null: none of the times. */
+  readonly closeTime: number | null;
   /** First time at which more than half of the pairs have an own weight above 0.9; null: none of the times. */
   readonly determinedTime: number | null;
   readonly seconds: number;
@@ -90,6 +95,7 @@ function atTime(time: number, { cosines, ownWeights }: Alignment): AlignmentAtTi
     time,
     cosine: estimateMean(cosines),
     aligned: shareAbove(cosines, alignedAbove),
+    closelyAligned: shareAbove(cosines, closelyAlignedAbove),
     ownWeight: estimateMean(ownWeights),
     determined: shareAbove(ownWeights, alignedAbove),
     histogram: histogram(cosines, { from: -1, to: 1, parts: histogramParts }),
@@ -124,6 +130,7 @@ export async function measureAlignment(data: FieldData, plan: AlignmentPlan): Pr
       pairs,
       times: results,
       collapseTime: firstTime(({ aligned }) => aligned),
+      closeTime: firstTime(({ closelyAligned }) => closelyAligned),
       determinedTime: firstTime(({ determined }) => determined),
       seconds: (performance.now() - began) / 1000,
     };

@@ -33,9 +33,10 @@ describe('analyze closed-form', () => {
       ['portraits 4 px', [3, 4, 4], 48, 40],
       ['portraits 8 px', [3, 8, 8], 192, 40],
     ]);
-    for (const { times, collapseTime, determinedTime } of alignment!) {
+    for (const { times, collapseTime, closeTime, determinedTime } of alignment!) {
       expect(times.map(({ time }) => time)).toEqual([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]);
       expect(collapseTime).toBe(times.find(({ aligned }) => aligned > 0.5)!.time);
+      expect(closeTime).toBe(times.find(({ closelyAligned }) => closelyAligned > 0.5)!.time);
       expect(determinedTime).toBe(times.find(({ determined }) => determined > 0.5)!.time);
       for (const { histogram } of times) expect(histogram.counts.reduce((a, b) => a + b, 0)).toBe(6);
       expect(times.at(-1)!.cosine.mean).toBeGreaterThan(0.999);
@@ -44,6 +45,7 @@ describe('analyze closed-form', () => {
       'closed-form.json',
       'alignment.csv',
       'alignment.svg',
+      'alignment-close.svg',
       'alignment-portraits-4-px.svg',
       'alignment-portraits-8-px.svg',
       'collapse-time.csv',
@@ -100,6 +102,7 @@ describe('analyze closed-form', () => {
       'closed-form.json',
       'alignment.csv',
       'alignment.svg',
+      'alignment-close.svg',
       'alignment-two-moons.svg',
       'collapse-time.csv',
       'collapse-time.svg',
