@@ -19,6 +19,21 @@ export const reproductions: ReproductionTable = {
     summary: 'similarity of noise and data in a batch, and its bound (Generative Lines Matching Models, appendix B)',
     load: async () => (await import('./batch-ot-bound.ts')).batchOtBound,
   },
+  'efm-fig1': {
+    summary:
+      'when the target of training stops being random, by dimension (On the Closed-Form of Flow Matching, figure 1)',
+    load: async () => (await import('./efm-fig1.ts')).efmFig1,
+  },
+  'efm-fig2': {
+    summary:
+      'error of networks trained on subsets to their exact field (On the Closed-Form of Flow Matching, figure 2)',
+    load: async () => (await import('./efm-fig2.ts')).efmFig2,
+  },
+  'efm-fig3': {
+    summary:
+      'samples that follow the exact field first and a network then (On the Closed-Form of Flow Matching, figure 3)',
+    load: async () => (await import('./efm-fig3.ts')).efmFig3,
+  },
   'loom-fig9': {
     summary: 'reassignments and transport cost of LOOM by batch and caches (Faster Inference ..., figures 9 to 12)',
     load: async () => (await import('./loom-convergence.ts')).loomConvergence,
