@@ -26,7 +26,7 @@ export function selectCandidates(tableau: Tableau, i: number, wanted: number): v
   for (let from = 0; from < columns; ) {
     from = kernels.select(row, i, from, limit);
     if (from < 0) throw invalidEntry();
-    if (count[i]! > width) limit = dropFarther(tableau, i);
+    while (count[i]! > width) limit = dropFarther(tableau, i);
   }
   const selected = count[i]!;
   if (selected < width / 3) tableau.spread *= wider;
