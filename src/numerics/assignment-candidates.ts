@@ -7,7 +7,10 @@ const wider = 1.1;
 const narrower = 0.95;
 const muchNarrower = 0.9;
 
-/** Where row i, which is loaded, lies in memory, in bytes. */
+/** How often a selection that gave fewer than two is made anew with a higher bound before the nearest are sought. */
+const attempts = 2;
+
+/** Where a loaded row lies in memory, in bytes, from where it starts in `memory.line`. */
 export function rowAddress({ memory: { line, lineAt } }: Tableau, offset: number): number {
   return lineAt + offset * line.BYTES_PER_ELEMENT;
 }
@@ -18,9 +21,31 @@ export function rowAddress({ memory: { line, lineAt } }: Tableau, offset: number
  * @throws NumericalError for NaN and -Infinity.
  */
 export function selectCandidates(tableau: Tableau, i: number, wanted: number): void {
-  const { columns, memory } = tableau;
-  const { width, count, bound, kernels } = memory;
+  const { width, count, bound } = tableau.memory;
   const row = rowAddress(tableau, tableau.load(i));
+  let limit = selectBelow(tableau, { i, row, wanted });
+  if (count[i]! < width / 3) tableau.spread *= wider;
+  else if (limit < wanted || count[i]! > 0.8 * width) tableau.spread *= narrower;
+  let higher = wanted;
+  for (let attempt = 0; attempt < attempts && count[i]! < 2 && limit === higher; attempt++) {
+    higher += 2 * tableau.spread;
+    limit = selectBelow(tableau, { i, row, wanted: higher });
+  }
+  bound[i] = limit;
+  if (count[i]! < 2) selectNearest(tableau, i);
+}
+
+interface Selection {
+  readonly i: number;
+  /** Where the row lies. */
+  readonly row: number;
+  readonly wanted: number;
+}
+
+/** Selects the columns below what is wanted. @returns that, or less where there was no room for all. */
+function selectBelow(tableau: Tableau, { i, row, wanted }: Selection): number {
+  const { columns, memory } = tableau;
+  const { width, count, kernels } = memory;
   let limit = wanted;
   count[i] = 0;
   for (let from = 0; from < columns; ) {
@@ -28,11 +53,7 @@ export function selectCandidates(tableau: Tableau, i: number, wanted: number): v
     if (from < 0) throw invalidEntry();
     while (count[i]! > width) limit = dropFarther(tableau, i);
   }
-  const selected = count[i]!;
-  if (selected < width / 3) tableau.spread *= wider;
-  else if (limit < wanted || selected > 0.8 * width) tableau.spread *= narrower;
-  bound[i] = limit;
-  if (selected < 2) selectNearest(tableau, i);
+  return limit;
 }
 
 /** Makes room in a full row: drops the candidates that are not nearer than the mean of all. @returns the mean. */

@@ -186,6 +186,8 @@ function lower(element: Element): WasmFunction {
 
 /** The least and the second least reduced cost of a row's candidates, and the place of the first of the least. */
 interface Nearest {
+  /** Where the duals lie. */
+  readonly duals: Value<'i32'>;
   readonly least: Local<'f64'>;
   readonly second: Local<'f64'>;
   readonly place: Local<'i32'>;
@@ -202,7 +204,7 @@ const reducedCost = ({ column, cost }: Row, duals: Value<'i32'>, k: Value<'i32'>
   f64.subtract(f64.load(doubles(cost, k)), f64.load(doubles(duals, i32.load(ints(column, k)))));
 
 /** Finds the nearest: even places in the first lane, odd ones in the second, which has a pair more than it should where the count is odd. */
-function findNearest(w: FunctionWriter, row: Row, duals: Value<'i32'>, { least, second, place }: Nearest): void {
+function findNearest(w: FunctionWriter, row: Row, { duals, least, second, place }: Nearest): void {
   const { column, cost, count } = row;
   w.when(i32.and(count, one), () => {
     w.run(f64.store(doubles(cost, count), infinity));
@@ -243,7 +245,7 @@ function findNearest(w: FunctionWriter, row: Row, duals: Value<'i32'>, { least, 
 }
 
 /** Puts another place of equal worth, of a free column if there is one, in place of the first. */
-function preferFree(w: FunctionWriter, row: Row, duals: Value<'i32'>, { least, place }: Nearest): void {
+function preferFree(w: FunctionWriter, row: Row, { duals, least, place }: Nearest): void {
   const first = w.local(place);
   const other = w.local(i32.constant(-1));
   const k = w.local(zero);
@@ -259,76 +261,80 @@ function preferFree(w: FunctionWriter, row: Row, duals: Value<'i32'>, { least, p
   w.set(place, other);
 }
 
+/** Adds to a cell. */
+function bump(w: FunctionWriter, cell: Cell, by: number): void {
+  w.run(i32.store(zero, i32.add(read(cell), i32.constant(by)), cellAt(cell)));
+}
+
+/** Leaves a row to be paired by a path. */
+function leave(w: FunctionWriter, row: Value<'i32'>): void {
+  w.run(i32.store(ints(read('freeAt'), read('left')), row));
+  bump(w, 'left', 1);
+}
+
+/** Frees the row that had a column; it is treated next as long as there are turns. */
+function displace(w: FunctionWriter, former: Value<'i32'>): void {
+  w.run(i32.store(ints(read('columnOfAt'), former), i32.constant(-1)));
+  w.when(
+    i32.less(read('turns'), read('mostTurns')),
+    () => {
+      bump(w, 'next', -1);
+      w.run(i32.store(ints(read('freeAt'), read('next')), former));
+    },
+    () => leave(w, former),
+  );
+  bump(w, 'turns', 1);
+}
+
 const reduce = wasmFunction({
   parameters: ['f64'],
   result: 'i32',
   write(w, excess) {
-    const bump = (cell: Cell, by: number) =>
-      w.run(i32.store(zero, i32.add(read(cell), i32.constant(by)), cellAt(cell)));
-    const free = w.local(read('freeAt'));
     const duals = w.local(read('dualsAt'));
     const rowOf = w.local(read('rowOfAt'));
-    const columnOf = w.local(read('columnOfAt'));
-    const i = w.local(zero);
-    const start = w.local(zero);
+    const [i, start, j, former, gained] = [w.local(zero), w.local(zero), w.local(zero), w.local(zero), w.local(zero)];
     const row = { column: w.local(zero), cost: w.local(zero), count: w.local(zero) };
-    const nearest = { least: w.local(infinity), second: w.local(infinity), place: w.local(zero) };
+    const nearest = { duals, least: w.local(infinity), second: w.local(infinity), place: w.local(zero) };
     const { least, second, place } = nearest;
-    const j = w.local(zero);
-    const former = w.local(zero);
-    const dual = w.local(infinity);
-    const lowered = w.local(infinity);
-    const gained = w.local(zero);
-    const leave = (left: Value<'i32'>) => {
-      w.run(i32.store(ints(free, read('left')), left));
-      bump('left', 1);
+    const [dual, lowered] = [w.local(infinity), w.local(infinity)];
+    const isPaired = i32.not(i32.less(former, zero));
+    const choose = () => {
+      w.set(j, i32.load(ints(row.column, place)));
+      w.set(former, i32.load(ints(rowOf, j)));
     };
     w.loop(i32.less(read('next'), read('count')), () => {
-      w.set(i, i32.load(ints(free, read('next'))));
+      w.set(i, i32.load(ints(read('freeAt'), read('next'))));
       w.set(start, i32.multiply(i, read('stride')));
       w.set(row.column, ints(read('columnAt'), start));
       w.set(row.cost, doubles(read('costAt'), start));
       w.set(row.count, i32.load(ints(read('countAt'), i)));
-      findNearest(w, row, duals, nearest);
+      findNearest(w, row, nearest);
       w.when(i32.not(f64.lessOrEqual(second, f64.load(doubles(read('boundAt'), i)))), () => w.answer(i));
-      bump('next', 1);
-      w.set(j, i32.load(ints(row.column, place)));
+      bump(w, 'next', 1);
+      choose();
       w.set(dual, f64.load(doubles(duals, j)));
       w.set(lowered, f64.subtract(f64.subtract(dual, f64.subtract(second, least)), excess));
       // Where the difference is lost in rounding, nothing is gained by going on at once.
       w.set(gained, i32.and(f64.less(lowered, dual), f64.less(second, infinity)));
-      w.set(former, i32.load(ints(rowOf, j)));
       w.when(
         gained,
         () => w.run(f64.store(doubles(duals, j), lowered)),
         () => {
-          w.when(i32.and(f64.equal(second, least), i32.not(i32.less(former, zero))), () => {
-            preferFree(w, row, duals, nearest);
-            w.set(j, i32.load(ints(row.column, place)));
-            w.set(former, i32.load(ints(rowOf, j)));
+          w.when(i32.and(f64.equal(second, least), isPaired), () => {
+            preferFree(w, row, nearest);
+            choose();
           });
         },
       );
       w.when(
-        i32.not(i32.or(i32.less(former, zero), gained)),
+        i32.and(isPaired, i32.not(gained)),
         // Taking the column would only free another row.
-        () => leave(i),
+        () => leave(w, i),
         () => {
-          w.run(i32.store(ints(columnOf, i), j));
+          w.run(i32.store(ints(read('columnOfAt'), i), j));
           w.run(i32.store(ints(rowOf, j), i));
           w.run(f64.store(doubles(read('pairCostAt'), i), f64.load(doubles(row.cost, place))));
-          w.when(i32.not(i32.less(former, zero)), () => {
-            w.run(i32.store(ints(columnOf, former), i32.constant(-1)));
-            w.when(
-              i32.less(read('turns'), read('mostTurns')),
-              () => {
-                bump('next', -1);
-                w.run(i32.store(ints(free, read('next')), former));
-              },
-              () => leave(former),
-            );
-            bump('turns', 1);
-          });
+          w.when(isPaired, () => displace(w, former));
         },
       );
     });

@@ -156,7 +156,8 @@ const manyLeft = 1 / 8;
  * Column reduction, augmenting row reduction and shortest augmenting paths of [jonker:87], with scaled auctions, [bertsekas:88], where the
  * reductions leave many rows; the steps look at each row's nearest columns
  * only, and at all of its columns where these do not prove themselves sufficient (see `assignment-candidates.ts`). Rectangular problems
- * as in [crouse:16]: the paths start from the smaller side. Costs are read in place, neither changed nor copied. Deterministic. Sums and comparisons are float64 without tolerances: integers, and float32 costs whose exponents differ by
+ * as in [crouse:16]: the paths start from the smaller side. Costs are not changed; matrices up to 4 MiB are copied to where the WebAssembly
+ * kernels see them, larger ones row by row (see `assignment-memory.ts`). Deterministic. Sums and comparisons are float64 without tolerances: integers, and float32 costs whose exponents differ by
  * less than about 20, are added exactly; otherwise the total is least up to rounding.
  *
  * A start that is optimal already is returned as it is, ties or not.

@@ -73,11 +73,11 @@ function signed(value: number): number[] {
 const simd = (opcode: number) => [0xfd, ...unsigned(opcode)];
 
 const unary =
-  <T extends ValueType, A extends ValueType>(type: T, _from: A, code: readonly number[]) =>
+  <T extends ValueType, A extends ValueType>(type: T, _of: A, code: readonly number[]) =>
   (a: Value<A>): Value<T> => ({ type, code: [...a.code, ...code] });
 
 const binary =
-  <T extends ValueType, A extends ValueType>(type: T, _from: A, code: readonly number[]) =>
+  <T extends ValueType, A extends ValueType>(type: T, _of: A, code: readonly number[]) =>
   (a: Value<A>, b: Value<A>): Value<T> => ({ type, code: [...a.code, ...b.code, ...code] });
 
 /** A read of memory at an address and a constant number of bytes beyond it; alignment is a hint that nothing depends on. */
