@@ -31,7 +31,8 @@ function same(name: string, dtype: DType, bytes: number): ElementType {
     fromBytes: (raw, count) => hostArray(dtype, count, aligned(raw)),
     fromIntegers(values) {
       const elements = hostArray(dtype, values.length);
-      for (const [i, value] of values.entries()) elements[i] = elements instanceof BigInt64Array ? value : Number(value);
+      for (const [i, value] of values.entries())
+        elements[i] = elements instanceof BigInt64Array ? value : Number(value);
       return elements;
     },
   };

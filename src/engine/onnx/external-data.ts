@@ -53,6 +53,14 @@ function readWhole(descriptor: number, bytes: Uint8Array, { location, offset }: 
   }
 }
 
+function opened(location: string, path: string, flags: number): number {
+  try {
+    return openSync(path, flags);
+  } catch (cause) {
+    throw externalFault(location, 'to be readable', cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
 /**
  * Reads tensor data beside a model.
  * @param folder  the model's folder; `null` where the model did not come from a file: external data are then refused.
@@ -68,7 +76,7 @@ export function externalReader(folder: string | null): ReadExternal {
       throw externalFault(location, `of ${bytes} bytes for its tensor`, `${length}`);
     // What is a plain file now may be a link or a pipe when it is opened: neither is followed nor waited for.
     const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
-    const descriptor = openSync(confinedPath(folder, location), flags);
+    const descriptor = opened(location, confinedPath(folder, location), flags);
     try {
       const status = fstatSync(descriptor);
       if (!status.isFile() || offset + bytes > status.size)

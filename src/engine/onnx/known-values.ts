@@ -1,6 +1,7 @@
 /** Values that are known while tracing: constants, and what small constants fold to. Shapes, axes and counts must be of this kind. */
-import { closeGraph } from '../graph.ts';
+
 import { type DType, dtypeFacts, type HostArray, hostArray } from '../dtype.ts';
+import { closeGraph } from '../graph.ts';
 import { interpret } from '../interpreter.ts';
 import { constantPrimitive } from '../primitives/constant.ts';
 import { elementCount, type Shape } from '../shape.ts';

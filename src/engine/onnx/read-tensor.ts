@@ -79,8 +79,7 @@ export function readTensor(bytes: Uint8Array, place: Place): FileTensor {
     else if (field.number === 8) found.name = textOf(field, place);
     else if (field.number === 9) found.raw = bytesOf(field, place);
     else if (field.number === 10) numbers.push(numberBytes(field, 8, place));
-    else if (field.number === 13)
-      entries.set(...readEntry(bytesOf(field, place), within(place, 'external_data')));
+    else if (field.number === 13) entries.set(...readEntry(bytesOf(field, place), within(place, 'external_data')));
     else if (field.number === 14) found.external = integerOf(field, place) === 1n;
   });
   return {
@@ -130,8 +129,7 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
 export function decodeTensor(tensor: FileTensor, readExternal: ReadExternal): DecodedTensor {
   const { name, shape, raw, numbers, integers, external } = tensor;
   const type = elementTypes.get(tensor.elementType);
-  if (type === undefined)
-    throw tensorFault(name, 'be of a numeric element type', elementTypeName(tensor.elementType));
+  if (type === undefined) throw tensorFault(name, 'be of a numeric element type', elementTypeName(tensor.elementType));
   const count = elementCount(shape);
   const wanted = count * type.bytes;
   const inside = raw ?? (numbers.length > 0 ? joined(numbers) : null);

@@ -1,5 +1,6 @@
 /** Operators that cut tensors and put them together. */
 import * as o from '../../ops.ts';
+import { scalarValue } from '../../primitives/constant.ts';
 import { normalizeAxis } from '../../shape.ts';
 import type { Tensor } from '../../tensor.ts';
 import {
@@ -11,16 +12,7 @@ import {
   operand,
   optionalOperand,
 } from '../operator.ts';
-
-/** Longest list of indices that is made for one axis. */
-export const LONGEST_AXIS = 2 ** 24;
-
-/** x at known indices of an axis; a plain slice where they are consecutive. */
-export function pick(x: Tensor, axis: number, indices: readonly number[]): Tensor {
-  const first = indices[0] ?? 0;
-  if (indices.every((index, i) => index === first + i)) return o.sliceAxis(x, axis, first, first + indices.length);
-  return o.gather(x, o.constantTensor(indices, [indices.length], 'int64'), axis);
-}
+import { listOf, pick } from './index-list.ts';
 
 interface Cut {
   readonly start: number;
@@ -43,7 +35,7 @@ function cut(x: Tensor, axis: number, { start, end, step }: Cut): Tensor {
   return pick(
     x,
     axis,
-    Array.from({ length: count }, (_, i) => from + i * step),
+    listOf(count, (i) => from + i * step),
   );
 }
 
@@ -105,30 +97,41 @@ function cropped(x: Tensor, { axis, before, after }: AxisPad): Tensor {
   return o.sliceAxis(x, axis, Math.max(-before, 0), x.shape[axis] - Math.max(-after, 0));
 }
 
+/** An axis beyond its ends, by one of the modes. */
+function padAxis(x: Tensor, counts: AxisPad, mode: keyof typeof outside | 'constant', fill: Tensor): Tensor {
+  const { axis, before, after } = counts;
+  if (before + after === 0) return x;
+  if (mode === 'constant') return padConstant(x, counts, fill);
+  const size = Math.max(x.shape[axis], 1);
+  return pick(
+    x,
+    axis,
+    listOf(before + x.shape[axis] + after, (at) => outside[mode](at - before, size)),
+  );
+}
+
 /** Paddings were an attribute up to opset 10; from opset 18 on they may be those of some axes. */
 function pad(node: NodeCall): Tensor {
   const x = operand(node, 0);
   const mode = node.attributes.choice('mode', ['constant', 'reflect', 'edge', 'wrap']);
   const pads = attributeOrOperand(node, 'pads', 1) ?? node.refuse('pads', 'none');
-  const axes = (knownOperand(node, 3) ?? x.shape.map((_, axis) => axis)).map((axis) =>
-    normalizeAxis(axis, x.shape.length, 'Pad'),
-  );
+  const all = x.shape.map((_, axis) => axis);
+  const axes = (knownOperand(node, 3) ?? all).map((axis) => normalizeAxis(axis, x.shape.length, 'Pad'));
   if (pads.length !== 2 * axes.length) node.refuse(`${2 * axes.length} pads`, `${pads.length}`);
   const value = optionalOperand(node, 2);
   const fill = value === null ? o.constant(node.attributes.float('value', 0), x.dtype) : o.reshape(value, []);
-  node.attributes.ignore('value');
-  return axes.reduce((result: Tensor, axis, i) => {
-    const counts = { axis, before: pads[i], after: pads[i + axes.length] };
-    const kept = cropped(result, counts);
-    const [before, after] = [Math.max(counts.before, 0), Math.max(counts.after, 0)];
-    if (before + after === 0) return kept;
-    if (mode === 'constant') return padConstant(kept, { axis, before, after }, fill);
-    const size = kept.shape[axis];
-    if (size === 0 || before + size + after > LONGEST_AXIS)
-      node.refuse(`an axis of 1 to ${LONGEST_AXIS} elements`, `${before} + ${size} + ${after}`);
-    const indices = Array.from({ length: before + size + after }, (_, at) => outside[mode](at - before, size));
-    return pick(kept, axis, indices);
-  }, x);
+  const list = axes.map((axis, i) => ({ axis, before: pads[i], after: pads[i + axes.length] }));
+  const kept = list.reduce(cropped, x);
+  const counts = list.map(({ axis, before, after }) => ({
+    axis,
+    before: Math.max(before, 0),
+    after: Math.max(after, 0),
+  }));
+  if (mode === 'constant' && scalarValue(fill) === 0) {
+    const side = (of: 'before' | 'after') => all.map((axis) => counts.find((one) => one.axis === axis)?.[of] ?? 0);
+    return o.pad(kept, { before: side('before'), after: side('after') });
+  }
+  return counts.reduce((result: Tensor, one) => padAxis(result, one, mode, fill), kept);
 }
 
 export const cuttingOperators: Operators = {

@@ -3,6 +3,7 @@ import * as o from '../../ops.ts';
 import { normalizeAxis } from '../../shape.ts';
 import type { Tensor } from '../../tensor.ts';
 import { type NodeCall, type Operator, type Operators, operand, requiredNumber } from '../operator.ts';
+import { listOf, pick } from './index-list.ts';
 import { isFloat } from './numbers.ts';
 
 /** Order of axes that puts one axis last; it is its own inverse. */
@@ -28,8 +29,11 @@ export function largestIndex(x: Tensor, axis: number, largest = true): Tensor {
 /** x with the order of an axis reversed. */
 export function reversed(x: Tensor, axis: number): Tensor {
   const size = x.shape[axis];
-  const indices = Array.from({ length: size }, (_, i) => size - 1 - i);
-  return o.gather(x, o.constantTensor(indices, [size], 'int64'), axis);
+  return pick(
+    x,
+    axis,
+    listOf(size, (i) => size - 1 - i),
+  );
 }
 
 function argument(largest: boolean): Operator {

@@ -10,6 +10,7 @@ import {
   requiredNumber,
   requiredNumbers,
 } from '../operator.ts';
+import { indexConstant, listOf } from './index-list.ts';
 
 /** 0 keeps a size (unless `allowzero`), -1 stands for what is left. */
 function reshape(node: NodeCall): Tensor {
@@ -37,10 +38,11 @@ function squeeze(node: NodeCall): Tensor {
   const x = operand(node, 0);
   const axes = attributeOrOperand(node, 'axes', 1);
   const gone = new Set(
-    axes === null ? x.shape.flatMap((size, i) => (size === 1 ? [i] : [])) : normalizeAxes(axes, x.shape.length, 'Squeeze'),
+    axes === null
+      ? x.shape.flatMap((size, i) => (size === 1 ? [i] : []))
+      : normalizeAxes(axes, x.shape.length, 'Squeeze'),
   );
-  for (const axis of gone)
-    if (x.shape[axis] !== 1) node.refuse(`axis ${axis} to have size 1`, `${x.shape[axis]}`);
+  for (const axis of gone) if (x.shape[axis] !== 1) node.refuse(`axis ${axis} to have size 1`, `${x.shape[axis]}`);
   return o.reshape(
     x,
     x.shape.filter((_, axis) => !gone.has(axis)),
@@ -72,8 +74,7 @@ function expand(node: NodeCall): Tensor {
 function tile(node: NodeCall): Tensor {
   const x = operand(node, 0);
   const repeats = requiredNumbers(node, 1);
-  if (repeats.length !== x.shape.length)
-    node.refuse(`repeats for ${x.shape.length} axes`, `${repeats.length}`);
+  if (repeats.length !== x.shape.length) node.refuse(`repeats for ${x.shape.length} axes`, `${repeats.length}`);
   const apart = x.shape.flatMap((size, axis) => (repeats[axis] === 1 ? [size] : [1, size]));
   const stretched = x.shape.flatMap((size, axis) => (repeats[axis] === 1 ? [size] : [repeats[axis], size]));
   return o.reshape(
@@ -120,21 +121,9 @@ function trilu(node: NodeCall): Tensor {
   const upper = node.attributes.flag('upper', true);
   const diagonal = node.inputs[1] ? requiredNumber(node, 1) : 0;
   const [rows, columns] = x.shape.slice(-2);
-  const row = o.constantTensor(
-    Array.from({ length: rows }, (_, i) => i + diagonal),
-    [rows, 1],
-    'int64',
-  );
-  const column = o.constantTensor(
-    Array.from({ length: columns }, (_, i) => i),
-    [columns],
-    'int64',
-  );
-  return o.select(upper ? o.greaterOrEqual(column, row) : o.lessOrEqual(column, row), x, zero(x));
-}
-
-function zero({ dtype }: Tensor): Tensor {
-  return o.constant(0, dtype);
+  const row = o.reshape(indexConstant(listOf(rows, (i) => i + diagonal)), [rows, 1]);
+  const column = indexConstant(listOf(columns, (i) => i));
+  return o.select(upper ? o.greaterOrEqual(column, row) : o.lessOrEqual(column, row), x, 0);
 }
 
 /** Nothing is dropped: models are imported for inference. */

@@ -1,7 +1,7 @@
 /** Functions of one operand, elementwise. */
 import * as o from '../../ops.ts';
 import type { Tensor } from '../../tensor.ts';
-import { operand, type Operator, type Operators } from '../operator.ts';
+import { type Operator, type Operators, operand } from '../operator.ts';
 import { comparable, onFloats } from './numbers.ts';
 
 /** A function of floats; other dtypes go through float64. */

@@ -1,0 +1,121 @@
+/** Convolutions over one or two spatial axes. */
+import * as o from '../../ops.ts';
+import type { Tensor } from '../../tensor.ts';
+import { type NodeCall, type Operators, operand, optionalOperand } from '../operator.ts';
+import { perAxis, span, windowOf } from './window.ts';
+
+type Two = readonly [number, number];
+type Four = readonly [number, number, number, number];
+
+/** Spatial sizes of the kernel. @throws DataError unless there are one or two axes and `kernel_shape` agrees. */
+function kernelSize(node: NodeCall, x: Tensor, kernel: Tensor): readonly number[] {
+  const size = kernel.shape.slice(2);
+  if (size.length < 1 || size.length > 2 || x.shape.length !== kernel.shape.length)
+    node.refuse('one or two spatial axes', `operands with ${x.shape.length} and ${kernel.shape.length} axes`);
+  const stated = node.attributes.ints('kernel_shape') ?? size;
+  if (stated.length !== size.length || stated.some((length, axis) => length !== size[axis]))
+    node.refuse(`\`kernel_shape\` of the kernel, ${size.join(', ')}`, stated.join(', '));
+  return size;
+}
+
+/** A tensor with a height of 1 where it has a width only. */
+function flat(x: Tensor): Tensor {
+  return x.shape.length === 4 ? x : o.reshape(x, x.shape.toSpliced(2, 0, 1));
+}
+
+/** Numbers of a height in front of those of a width. */
+function two(list: readonly number[], neutral: number): Two {
+  return list.length === 2 ? [list[0], list[1]] : [neutral, list[0]];
+}
+
+/** [top, bottom, left, right]. */
+function sides(before: readonly number[], after: readonly number[]): Four {
+  const [top, left] = two(before, 0);
+  const [bottom, right] = two(after, 0);
+  return [top, bottom, left, right];
+}
+
+/** The result without the height that `flat` added. */
+function likeOperand(y: Tensor, x: Tensor): Tensor {
+  return x.shape.length === 4 ? y : o.reshape(y, y.shape.toSpliced(2, 1));
+}
+
+function conv(node: NodeCall): Tensor {
+  const [x, kernel] = [operand(node, 0), operand(node, 1)];
+  const window = windowOf(node, x.shape.slice(2), kernelSize(node, x, kernel));
+  const y = o.conv2d(flat(x), flat(kernel), {
+    stride: two(window.stride, 1),
+    dilation: two(window.dilation, 1),
+    padding: sides(window.before, window.after),
+    groups: node.attributes.int('group', 1),
+    bias: optionalOperand(node, 2),
+  });
+  return likeOperand(y, x);
+}
+
+/** One axis of a transposed convolution: how much of the whole result is cut off before and after. */
+interface Cut {
+  readonly before: number;
+  readonly after: number;
+}
+
+interface TransposedAxis {
+  readonly length: number;
+  readonly stride: number;
+  readonly extent: number;
+  readonly added: number;
+}
+
+/** Paddings that give an axis a wanted length; SAME_UPPER puts the smaller half first. */
+function cutTo(wanted: number, { length, stride, extent, added }: TransposedAxis, upper: boolean): Cut {
+  const total = Math.max(stride * (length - 1) + added + extent - wanted, 0);
+  const small = Math.floor(total / 2);
+  return upper ? { before: small, after: total - small } : { before: total - small, after: small };
+}
+
+/**
+ * Paddings come as they are, from a wanted shape, or from a mode: they are what is cut off the whole transposed convolution.
+ */
+function convTranspose(node: NodeCall): Tensor {
+  const [x, kernel] = [operand(node, 0), operand(node, 1)];
+  const { attributes } = node;
+  const size = kernelSize(node, x, kernel);
+  const axes = size.length;
+  const stride = perAxis(node, 'strides', { axes, absent: 1 });
+  const dilation = perAxis(node, 'dilations', { axes, absent: 1 });
+  const added = perAxis(node, 'output_padding', { axes, absent: 0, least: 0 });
+  const wanted = attributes.ints('output_shape');
+  const mode = attributes.choice('auto_pad', ['NOTSET', 'VALID', 'SAME_UPPER', 'SAME_LOWER']);
+  const pads = attributes.ints('pads') ?? new Array<number>(2 * axes).fill(0);
+  if (pads.length !== 2 * axes) node.refuse(`\`pads\` to be ${2 * axes} numbers`, pads.join(', '));
+  const cuts = size.map((length, axis): Cut => {
+    const geometry = {
+      length: x.shape[2 + axis],
+      stride: stride[axis],
+      extent: span(length, dilation[axis]),
+      added: added[axis],
+    };
+    const upper = mode === 'SAME_UPPER';
+    if (wanted !== null) return cutTo(wanted[wanted.length - axes + axis], geometry, upper);
+    if (mode === 'SAME_UPPER' || mode === 'SAME_LOWER')
+      return cutTo(geometry.length * geometry.stride, geometry, upper);
+    return mode === 'VALID' ? { before: 0, after: 0 } : { before: pads[axis], after: pads[axes + axis] };
+  });
+  const y = o.convTranspose2d(flat(x), flat(kernel), {
+    stride: two(stride, 1),
+    dilation: two(dilation, 1),
+    padding: sides(
+      cuts.map(({ before }) => before),
+      cuts.map(({ after }) => after),
+    ),
+    outputPadding: two(added, 0),
+    groups: attributes.int('group', 1),
+    bias: optionalOperand(node, 2),
+  });
+  return likeOperand(y, x);
+}
+
+export const convolutionOperators: Operators = {
+  Conv: { inputs: [2, 3], isProduct: true, apply: conv },
+  ConvTranspose: { inputs: [2, 3], isProduct: true, apply: convTranspose },
+};
