@@ -197,7 +197,7 @@ function startingScope(
 }
 
 /**
- * An ONNX file (opset 7 to 21) as a function of tensors. Nothing of the file is trusted: sizes are compared with what there is before
+ * An ONNX file (opset 1 to 21) as a function of tensors. Nothing of the file is trusted: sizes are compared with what there is before
  * memory is taken, and data beside the file are read from its folder only.
  * @param source  bytes of a model that holds all its data, or the path of a file; the bytes must not change while the model is used.
  * @throws DataError if the file is damaged, its graph is not well-formed, its operator set is not known, or a parameter's data are

@@ -11,8 +11,11 @@ import { operators } from './operators/table.ts';
 import { type GraphPlan, neededNodes, nodeLabel, type PlannedNode, shownName } from './plan-graph.ts';
 import { type DecodedTensor, decodeTensor, type ReadExternal } from './read-tensor.ts';
 
-/** First and last version of ONNX's operator set whose meaning is known here. */
-export const opsetRange = { first: 7, last: 21 } as const;
+/**
+ * First and last version of ONNX's operator set whose meaning is known here. Before version 7 operands broadcast by attributes, which
+ * are refused; what did not change since can be imported.
+ */
+export const opsetRange = { first: 1, last: 21 } as const;
 
 /** Most elements of any value: what no machine holds comes from a damaged file. */
 const MOST_ELEMENTS = 2 ** 40;

@@ -53,63 +53,58 @@ function conv(node: NodeCall): Tensor {
   return likeOperand(y, x);
 }
 
-/** One axis of a transposed convolution: how much of the whole result is cut off before and after. */
+/** One axis of a transposed convolution: how much of the whole result is cut off, or added at its end. */
 interface Cut {
   readonly before: number;
   readonly after: number;
-}
-
-interface TransposedAxis {
-  readonly length: number;
-  readonly stride: number;
-  readonly extent: number;
   readonly added: number;
 }
 
-/** Paddings that give an axis a wanted length; SAME_UPPER puts the smaller half first. */
-function cutTo(wanted: number, { length, stride, extent, added }: TransposedAxis, upper: boolean): Cut {
-  const total = Math.max(stride * (length - 1) + added + extent - wanted, 0);
+/** The cut that leaves `wanted` of `whole` elements; the smaller half comes first if `upper`. */
+function cutTo(wanted: number, whole: number, upper: boolean): Cut {
+  const total = whole - wanted;
+  if (total < 0) return { before: 0, after: 0, added: -total };
   const small = Math.floor(total / 2);
-  return upper ? { before: small, after: total - small } : { before: total - small, after: small };
+  const [before, after] = upper ? [small, total - small] : [total - small, small];
+  return { before, after, added: 0 };
 }
 
-/**
- * Paddings come as they are, from a wanted shape, or from a mode: they are what is cut off the whole transposed convolution.
- */
-function convTranspose(node: NodeCall): Tensor {
-  const [x, kernel] = [operand(node, 0), operand(node, 1)];
-  const { attributes } = node;
-  const size = kernelSize(node, x, kernel);
+/** Cuts of all axes: as they stand, from a wanted shape, or from a mode. */
+function cutsOf(
+  node: NodeCall,
+  lengths: readonly number[],
+  { size, stride, dilation }: { size: readonly number[]; stride: readonly number[]; dilation: readonly number[] },
+): Cut[] {
   const axes = size.length;
-  const stride = perAxis(node, 'strides', { axes, absent: 1 });
-  const dilation = perAxis(node, 'dilations', { axes, absent: 1 });
+  const { attributes } = node;
   const added = perAxis(node, 'output_padding', { axes, absent: 0, least: 0 });
   const wanted = attributes.ints('output_shape');
   const mode = attributes.choice('auto_pad', ['NOTSET', 'VALID', 'SAME_UPPER', 'SAME_LOWER']);
   const pads = attributes.ints('pads') ?? new Array<number>(2 * axes).fill(0);
   if (pads.length !== 2 * axes) node.refuse(`\`pads\` to be ${2 * axes} numbers`, pads.join(', '));
-  const cuts = size.map((length, axis): Cut => {
-    const geometry = {
-      length: x.shape[2 + axis],
-      stride: stride[axis],
-      extent: span(length, dilation[axis]),
-      added: added[axis],
-    };
+  return lengths.map((length, axis) => {
+    const whole = stride[axis] * (length - 1) + span(size[axis], dilation[axis]);
     const upper = mode === 'SAME_UPPER';
-    if (wanted !== null) return cutTo(wanted[wanted.length - axes + axis], geometry, upper);
-    if (mode === 'SAME_UPPER' || mode === 'SAME_LOWER')
-      return cutTo(geometry.length * geometry.stride, geometry, upper);
-    return mode === 'VALID' ? { before: 0, after: 0 } : { before: pads[axis], after: pads[axes + axis] };
+    if (wanted !== null) return cutTo(wanted[wanted.length - axes + axis], whole, upper);
+    if (upper || mode === 'SAME_LOWER') return cutTo(length * stride[axis], whole + added[axis], upper);
+    const [before, after] = mode === 'VALID' ? [0, 0] : [pads[axis], pads[axes + axis]];
+    return { before, after, added: added[axis] };
   });
+}
+
+function convTranspose(node: NodeCall): Tensor {
+  const [x, kernel] = [operand(node, 0), operand(node, 1)];
+  const size = kernelSize(node, x, kernel);
+  const stride = perAxis(node, 'strides', { axes: size.length, absent: 1 });
+  const dilation = perAxis(node, 'dilations', { axes: size.length, absent: 1 });
+  const cuts = cutsOf(node, x.shape.slice(2), { size, stride, dilation });
+  const list = (of: keyof Cut) => cuts.map((one) => one[of]);
   const y = o.convTranspose2d(flat(x), flat(kernel), {
     stride: two(stride, 1),
     dilation: two(dilation, 1),
-    padding: sides(
-      cuts.map(({ before }) => before),
-      cuts.map(({ after }) => after),
-    ),
-    outputPadding: two(added, 0),
-    groups: attributes.int('group', 1),
+    padding: sides(list('before'), list('after')),
+    outputPadding: two(list('added'), 0),
+    groups: node.attributes.int('group', 1),
     bias: optionalOperand(node, 2),
   });
   return likeOperand(y, x);

@@ -34,7 +34,8 @@ export function coordinate(mode: CoordinateMode, i: number, { from, to, scale, r
     case 'pytorch_half_pixel':
       return to > 1 ? (i + 0.5) / scale - 0.5 : 0;
     case 'align_corners':
-      return to > 1 ? (i * (from - 1)) / (to - 1) : 0;
+      // By definition with the fractional size where there is one.
+      return to > 1 ? (i * (from - 1)) / (from * scale - 1) : 0;
     case 'asymmetric':
       return i / scale;
     case 'tf_half_pixel_for_nn':
