@@ -69,9 +69,18 @@ function short(reason: string): string {
 
 function operatorRow(operator: string, list: readonly Outcome[]): string {
   const wrong = list.filter(({ status }) => status !== 'passed');
-  const levelCounts = levels.map((level) => list.filter((outcome) => outcome.status === 'passed' && outcome.level === level).length);
+  const levelCounts = levels.map(
+    (level) => list.filter((outcome) => outcome.status === 'passed' && outcome.level === level).length,
+  );
   const reasons = [...new Set(wrong.map(({ reason }) => short(reason ?? '')))];
-  const cells = [operator, list.length, ...levelCounts, count(list, 'failed'), count(list, 'not supported'), reasons[0] ?? ''];
+  const cells = [
+    operator,
+    list.length,
+    ...levelCounts,
+    count(list, 'failed'),
+    count(list, 'not supported'),
+    reasons[0] ?? '',
+  ];
   return `| ${cells.join(' | ')} |`;
 }
 
@@ -91,7 +100,7 @@ function document(outcomes: readonly Outcome[]): string {
     '`importOnnx` reads models of opsets 1 to 21. This table is written by `scripts/conformance/onnx-operators.ts` from the operator cases of the ONNX',
     `project (package libonnx-testdata 1.12.0, opsets ${Math.min(...opsets)} to ${Math.max(...opsets)}). Each case is imported, traced, and executed twice: by the float64 references`,
     'of the engine and by ONNX Runtime; a case passes if both give the shapes, dtypes and values of the case (to 1e-3, the tolerance of the',
-    "ONNX project; 1e-2 for 16-bit floats, which are computed in float32 here).",
+    'ONNX project; 1e-2 for 16-bit floats, which are computed in float32 here).',
     '',
     `${outcomes.length} cases: ${count(outcomes, 'passed')} passed, ${count(outcomes, 'failed')} failed, ${count(outcomes, 'not supported')} not supported.`,
     '',
@@ -115,8 +124,11 @@ for (const name of readdirSync(folder).sort()) {
   if (word !== undefined && !name.includes(word)) continue;
   const outcome = await outcomeOf(runtime, name);
   outcomes.push(outcome);
-  if (word !== undefined) console.log(`${outcome.status} ${outcome.level ?? ''} ${outcome.name}: ${outcome.reason ?? ''}`);
+  if (word !== undefined)
+    console.log(`${outcome.status} ${outcome.level ?? ''} ${outcome.name}: ${outcome.reason ?? ''}`);
 }
 runtime.release();
 if (word === undefined) writeFileSync(table, document(outcomes));
-console.log(`${outcomes.length} cases: ${count(outcomes, 'passed')} passed, ${count(outcomes, 'failed')} failed, ${count(outcomes, 'not supported')} not supported`);
+console.log(
+  `${outcomes.length} cases: ${count(outcomes, 'passed')} passed, ${count(outcomes, 'failed')} failed, ${count(outcomes, 'not supported')} not supported`,
+);

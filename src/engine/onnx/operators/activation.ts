@@ -33,10 +33,12 @@ function shrink(x: Tensor, node: NodeCall): Tensor {
   return o.select(o.greater(x, lambda), o.subtract(x, bias), low);
 }
 
-/** max(x, 0) + slope min(x, 0); the slope stretches to x. */
+/** max(x, 0) + slope min(x, 0); the slope stretches to x. Before opset 7 it was one number a channel, without other axes. */
 function prelu(node: NodeCall): Tensor {
-  const x = operand(node, 0);
-  return o.add(o.relu(x), o.multiply(operand(node, 1), o.minimum(x, 0)));
+  const [x, given] = [operand(node, 0), operand(node, 1)];
+  const isOld = node.opset < 7 && given.shape.length === 1 && given.shape[0] > 1;
+  const slope = isOld ? o.reshape(given, [given.shape[0], ...x.shape.slice(2).map(() => 1)]) : given;
+  return o.add(o.relu(x), o.multiply(slope, o.minimum(x, 0)));
 }
 
 /**

@@ -7,8 +7,18 @@ import { comparable, isFloat, onFloats, onNumbers } from './numbers.ts';
 
 const MANY = Number.MAX_SAFE_INTEGER;
 
+/** Both operands. Before opset 7 an attribute said with which axis of the first the axes of the second begin. */
+function pairOf(node: NodeCall): readonly [Tensor, Tensor] {
+  const [a, b] = [operand(node, 0), operand(node, 1)];
+  if (node.opset >= 7) return [a, b];
+  const axis = node.attributes.int('axis', a.shape.length - b.shape.length);
+  node.attributes.ignore('broadcast');
+  const start = axis < 0 ? axis + a.shape.length : axis;
+  return [a, o.reshape(b, [...b.shape, ...a.shape.slice(start + b.shape.length).map(() => 1)])];
+}
+
 function binary(f: (a: Tensor, b: Tensor) => Tensor): Operator {
-  return { inputs: [2, 2], apply: (node) => onNumbers([operand(node, 0), operand(node, 1)], f) };
+  return { inputs: [2, 2], apply: (node) => onNumbers(pairOf(node), f) };
 }
 
 /** A function of any number of operands, folded from the left. */
@@ -26,11 +36,17 @@ function variadic(f: (a: Tensor, b: Tensor) => Tensor, finish: (total: Tensor, c
 }
 
 function compare(f: (a: Tensor, b: Tensor) => Tensor): Operator {
-  return { inputs: [2, 2], apply: (node) => f(comparable(operand(node, 0)), comparable(operand(node, 1))) };
+  return {
+    inputs: [2, 2],
+    apply(node) {
+      const [a, b] = pairOf(node);
+      return f(comparable(a), comparable(b));
+    },
+  };
 }
 
 function logic(f: (a: Tensor, b: Tensor) => Tensor): Operator {
-  return { inputs: [2, 2], apply: (node) => f(operand(node, 0), operand(node, 1)) };
+  return { inputs: [2, 2], apply: (node) => f(...pairOf(node)) };
 }
 
 /** Largest whole exponent that is written as products. */
@@ -55,8 +71,7 @@ function knownPower(x: Tensor, power: number): Tensor | null {
 
 /** The exponent may have another dtype than the base, which is the result's. */
 function power(node: NodeCall): Tensor {
-  const x = operand(node, 0);
-  const exponent = operand(node, 1);
+  const [x, exponent] = pairOf(node);
   const known = exponent.shape.length <= x.shape.length ? (knownNumbers(exponent) ?? []) : [];
   return onFloats([x], (base) => {
     const special = known.length === 1 ? knownPower(base, known[0]) : null;

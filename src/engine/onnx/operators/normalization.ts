@@ -15,7 +15,8 @@ function batchNormalization(node: NodeCall): Tensor {
   const { attributes } = node;
   const [x, scale, bias, mean, variance] = [0, 1, 2, 3, 4].map((index) => operand(node, index));
   const epsilon = attributes.float('epsilon', 1e-5);
-  attributes.ignore('momentum');
+  // Before opset 7 inference was told by an attribute; training has outputs that are refused here.
+  attributes.ignore('momentum', 'is_test');
   if (attributes.flag('training_mode', false)) node.refuse('batch normalisation of inference', 'training_mode 1');
   if (!attributes.flag('spatial', true)) node.refuse('one statistic a channel', 'spatial 0');
   const gain = o.divide(scale, o.sqrt(o.add(variance, epsilon)));

@@ -8,8 +8,8 @@ import { listOf } from './index-list.ts';
 import { isFloat } from './numbers.ts';
 import { span, type Window, windowOf } from './window.ts';
 
-/** Most elements of a window that is written as slices. */
-const LARGEST_SLICED = 1024;
+/** Longest side of a window that is written as slices. */
+const LONGEST_SLICED = 1024;
 
 /** A window over an operand, and the number of outputs along each axis. */
 interface Pooling extends Window {
@@ -74,28 +74,26 @@ function picture(x: Tensor): Tensor {
   return x.shape.length === 4 ? x : o.reshape(x, x.shape.toSpliced(2, 0, 1));
 }
 
-/** Slices of the padded operand, one for each element of the window, combined. */
+/**
+ * Slices of the padded operand, one for each place in the window, combined. Sums and maxima over a box are those along one axis after
+ * the other.
+ */
 function bySlices(node: NodeCall, x: Tensor, pooling: Pooling, combine: typeof o.add, outside: number): Tensor {
   const { size, stride, dilation, before, after, beyond, outputs } = pooling;
-  const taps = size.reduce((count, length) => count * length, 1);
-  if (taps > LARGEST_SLICED) node.refuse(`a window of at most ${LARGEST_SLICED} elements`, `${taps}`);
-  const border = (count: number, axis: number, whole: Tensor) =>
+  const border = (whole: Tensor, axis: number, count: number) =>
     count > 0 ? [o.broadcastTo(o.constant(outside, x.dtype), whole.shape.with(axis, count))] : [];
-  const padded = size.reduce((whole: Tensor, _, i) => {
-    const [axis, behind] = [2 + i, after[i] + beyond[i]];
-    return o.concat([...border(before[i], axis, whole), whole, ...border(behind, axis, whole)], axis);
+  return size.reduce((whole: Tensor, length, i) => {
+    if (length > LONGEST_SLICED) node.refuse(`a window of sides of at most ${LONGEST_SLICED}`, `${length}`);
+    const axis = 2 + i;
+    const ends = [border(whole, axis, before[i]), border(whole, axis, after[i] + beyond[i])];
+    const padded = o.concat([...ends[0], whole, ...ends[1]], axis);
+    const slices = listOf(length, (tap) => {
+      const start = tap * dilation[i];
+      const range = { start, end: start + (outputs[i] - 1) * stride[i] + 1, step: stride[i] };
+      return o.slice(padded, { [axis]: range });
+    });
+    return slices.reduce((a, b) => combine(a, b));
   }, x);
-  const slices = listOf(taps, (tap) => {
-    let rest = tap;
-    const ranges: Record<number, o.SliceRange> = {};
-    for (let axis = size.length - 1; axis >= 0; axis--) {
-      const start = (rest % size[axis]) * dilation[axis];
-      rest = Math.floor(rest / size[axis]);
-      ranges[2 + axis] = { start, end: start + (outputs[axis] - 1) * stride[axis] + 1, step: stride[axis] };
-    }
-    return o.slice(padded, ranges);
-  });
-  return slices.reduce((a, b) => combine(a, b));
 }
 
 function maxPool(node: NodeCall): Tensor[] {

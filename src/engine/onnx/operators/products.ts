@@ -23,6 +23,8 @@ function gemm(node: NodeCall): Tensor {
   const { attributes } = node;
   const alpha = attributes.float('alpha', 1);
   const beta = attributes.float('beta', 1);
+  // Before opset 7 it allowed what is always allowed since.
+  attributes.ignore('broadcast');
   const options = { transposeA: attributes.flag('transA', false), transposeB: attributes.flag('transB', false), alpha };
   const product = (a: Tensor, b: Tensor) => o.matmul(a, b, options);
   const [a, b] = [operand(node, 0), operand(node, 1)];
