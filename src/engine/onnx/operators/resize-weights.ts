@@ -21,29 +21,33 @@ export interface ResizeAxis {
   readonly region: readonly [start: number, end: number];
 }
 
-/** Place of output i among the elements, counted in elements from the first one's centre. */
+/** Rounds to float32. */
+const single = Math.fround;
+
+/**
+ * Place of output i among the elements, counted in elements from the first one's centre. It is rounded to float32 at each step, as
+ * runtimes do: places that are whole numbers by intent then are.
+ */
 export function coordinate(mode: CoordinateMode, i: number, { from, to, scale, region }: ResizeAxis): number {
+  const halfPixel = () => single(single((i + 0.5) / single(scale)) - 0.5);
   switch (mode) {
     case 'half_pixel':
-      return (i + 0.5) / scale - 0.5;
-    case 'half_pixel_symmetric': {
+      return halfPixel();
+    case 'half_pixel_symmetric':
       // The outputs that a fractional size would have are centred on those that there are.
-      const whole = (from * scale - to) / scale / 2;
-      return (i + 0.5) / scale - 0.5 + whole;
-    }
+      return single((from - to / scale) / 2 + halfPixel());
     case 'pytorch_half_pixel':
-      return to > 1 ? (i + 0.5) / scale - 0.5 : 0;
+      return to > 1 ? halfPixel() : 0;
     case 'align_corners':
-      // By definition with the fractional size where there is one.
-      return to > 1 ? (i * (from - 1)) / (from * scale - 1) : 0;
+      return to > 1 ? single((i * (from - 1)) / (to - 1)) : 0;
     case 'asymmetric':
-      return i / scale;
+      return single(i / single(scale));
     case 'tf_half_pixel_for_nn':
-      return (i + 0.5) / scale;
+      return single((i + 0.5) / single(scale));
     case 'tf_crop_and_resize': {
       const [start, end] = region;
-      if (to > 1) return start * (from - 1) + (i * (end - start) * (from - 1)) / (to - 1);
-      return 0.5 * (start + end) * (from - 1);
+      if (to <= 1) return single(0.5 * (start + end) * (from - 1));
+      return single(single(start * (from - 1)) + single((i * single(end - start) * (from - 1)) / (to - 1)));
     }
   }
 }
@@ -90,8 +94,6 @@ export function resizeWeights(axis: ResizeAxis, kernel: Kernel, options: WeightO
   const { from, to, scale } = axis;
   const weights = new Float64Array(from * to);
   const stretch = options.antialias ? Math.max(1 / scale, 1) : 1;
-  // A widened kernel reads elements only: those outside have none to stand for them.
-  const excludes = options.excludeOutside || stretch > 1;
   for (let i = 0; i < to; i++) {
     const place = coordinate(options.mode, i, axis);
     const row = weights.subarray(i * from, (i + 1) * from);
@@ -99,11 +101,13 @@ export function resizeWeights(axis: ResizeAxis, kernel: Kernel, options: WeightO
     let total = 0;
     for (let at = first; at <= place + kernel.radius * stretch; at++) {
       const weight = kernel.weight((at - place) / stretch);
-      if (excludes && (at < 0 || at >= from)) continue;
+      if (options.excludeOutside && (at < 0 || at >= from)) continue;
       row[Math.min(Math.max(at, 0), from - 1)] += weight;
       total += weight;
     }
-    if (excludes && total !== 0) for (let at = 0; at < from; at++) row[at] /= total;
+    // A whole kernel adds up to 1 unless it is widened.
+    const isWhole = !options.excludeOutside && stretch === 1;
+    if (!isWhole && total !== 0) for (let at = 0; at < from; at++) row[at] /= total;
   }
   return weights;
 }

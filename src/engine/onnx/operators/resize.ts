@@ -28,41 +28,32 @@ type Change = ResizeAxis & { readonly axis: number };
 function changesOf(node: NodeCall, x: Tensor, mode: CoordinateMode): Change[] {
   const given = node.attributes.ints('axes') ?? x.shape.map((_, axis) => axis);
   const axes = given.map((axis) => normalizeAxis(axis, x.shape.length, 'Resize'));
-  const [scalesAt, sizesAt] = node.opset < 11 ? [1, null] : [2, 3];
   const regions = node.opset < 11 ? null : knownOperand(node, 1);
-  const scales = knownOperand(node, scalesAt) ?? [];
-  const sizes = sizesAt === null ? [] : (knownOperand(node, sizesAt) ?? []);
-  const attribute = node.attributes.floats('scales') ?? [];
-  const factors = scales.length > 0 ? scales : attribute;
-  const list = sizes.length > 0 ? sizes : factors;
-  if (list.length !== axes.length) node.refuse(`${axes.length} scales or sizes`, `${list.length}`);
-  const wanted =
-    sizes.length > 0
-      ? fittedSizes(
-          node,
-          sizes,
-          axes.map((axis) => x.shape[axis]),
-        )
-      : null;
+  const targets = targetsOf(
+    node,
+    axes.map((axis) => x.shape[axis]),
+  );
   return axes
     .map((axis, i) => {
-      const from = x.shape[axis];
-      const to = wanted === null ? Math.floor(from * factors[i]) : wanted[i];
-      const scale = wanted === null ? factors[i] : to / from;
       const region = [regions?.[i] ?? 0, regions?.[axes.length + i] ?? 1] as const;
-      return { axis, from, to, scale, region };
+      return { axis, from: x.shape[axis], region, ...targets[i] };
     })
     .filter(({ from, to, scale }) => from !== to || scale !== 1 || mode === 'tf_crop_and_resize');
 }
 
-/** Sizes that keep the aspect ratio, where the file asks for it (opset 18). */
-function fittedSizes(node: NodeCall, sizes: readonly number[], from: readonly number[]): readonly number[] {
+/** Size and scale of each axis: from sizes, or from scales, which were an attribute up to opset 8. */
+function targetsOf(node: NodeCall, from: readonly number[]): { readonly to: number; readonly scale: number }[] {
   const policy = node.attributes.choice('keep_aspect_ratio_policy', ['stretch', 'not_larger', 'not_smaller']);
-  if (policy === 'stretch') return sizes;
+  const sizes = node.opset < 11 ? [] : (knownOperand(node, 3) ?? []);
+  const factors = node.attributes.floats('scales') ?? knownOperand(node, node.opset < 11 ? 1 : 2) ?? [];
+  const list = sizes.length > 0 ? sizes : factors;
+  if (list.length !== from.length) node.refuse(`${from.length} scales or sizes`, `${list.length}`);
+  if (sizes.length === 0) return from.map((size, i) => ({ to: Math.floor(size * factors[i]), scale: factors[i] }));
+  if (policy === 'stretch') return from.map((size, i) => ({ to: sizes[i], scale: sizes[i] / size }));
   const ratios = sizes.map((size, i) => size / from[i]);
   const scale = policy === 'not_larger' ? Math.min(...ratios) : Math.max(...ratios);
   // Halves up.
-  return from.map((size) => Math.floor(size * scale + 0.5));
+  return from.map((size) => ({ to: Math.floor(size * scale + 0.5), scale }));
 }
 
 function byNearest(x: Tensor, changes: readonly Change[], coordinates: CoordinateMode, rounding: NearestMode): Tensor {
@@ -147,7 +138,6 @@ function resize(node: NodeCall): Tensor {
   const rules = rulesOf(node);
   const { mode, coordinates } = rules;
   const changes = changesOf(node, x, coordinates);
-  node.attributes.ignore('keep_aspect_ratio_policy');
   for (const { from, to } of changes) if (from < 1 || to < 1) node.refuse('sizes >= 1', `${from} to ${to}`);
   if (changes.length === 0) return x;
   const kernel = mode === 'cubic' ? cubic(rules.a) : triangle;
