@@ -136,7 +136,8 @@ class NodeRun {
       const result = operator.apply(call);
       const unread = call.attributes.unread();
       if (unread.length > 0) this.refuse('attributes that are known', unread.slice(0, 9).map(shownName).join(', '));
-      const given = operands.filter((operand) => operand !== null);
+      // What the node's graphs capture counts, too.
+      const given = this.#planned.reads.flatMap((name) => lookUp(this.#scope, name)?.tensor ?? []);
       return this.#context.folding.fold('dtype' in result ? [result] : result, given, operator.isProduct ?? false);
     } catch (cause) {
       if (!(cause instanceof ShapeError)) throw cause;
