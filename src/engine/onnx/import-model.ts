@@ -52,7 +52,10 @@ export interface ImportedModel {
   /** Inputs without a value in the file. */
   readonly inputs: readonly ImportedValue[];
   readonly outputs: readonly ImportedValue[];
-  /** Float constants that can be trained, by name; those of 16 bits are float32 here. */
+  /**
+   * Float constants that can be trained, by name; those of 16 bits are float32 here. Files do not tell weights from other tables, so
+   * masks and grids of positions may be among them: what is not handed to `apply` stays as it is.
+   */
   readonly parameters: Readonly<Record<string, ImportedParameter>>;
   /** Names of all values that nodes compute, in an order in which they can be computed: what `outputs` may name. */
   readonly values: readonly string[];
