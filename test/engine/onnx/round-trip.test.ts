@@ -8,6 +8,7 @@ import { emitModel } from '../../../src/engine/onnx/emit.ts';
 import { importOnnx } from '../../../src/engine/onnx/import-model.ts';
 import type { Example, Primitive } from '../../../src/engine/primitive.ts';
 import { primitives } from '../../../src/engine/primitives/table.ts';
+import type { Provider } from '../../../src/engine/runtime.ts';
 import { applyPrimitive, placeholder, type Tensor } from '../../../src/engine/tensor.ts';
 import { verifyGraph } from '../../../src/engine/verify.ts';
 import { drawInputs } from '../examples.ts';
@@ -44,8 +45,8 @@ function withDerivatives(apply: Apply, inputs: readonly Tensor[]): Graph {
 }
 
 /** The function of a graph after it went through a file; its parameters and inputs are all graph inputs. */
-function throughFile(graph: Graph): Apply {
-  const model = importOnnx(emitModel(graph).bytes);
+function throughFile(graph: Graph, provider: Provider = 'cpu'): Apply {
+  const model = importOnnx(emitModel(graph, { provider }).bytes);
   expect(model.unsupported).toEqual([]);
   return (inputs) => {
     const named = Object.fromEntries(model.inputs.map(({ name }, i) => [name, inputs[i]]));
@@ -81,6 +82,23 @@ describe('a file that the emitter wrote', () => {
           float === 'float32' ? 2e-6 : 1e-12,
         );
     }
+  });
+
+  test.each(cases)('for WebGPU of $label is the same function', ({ primitive, example, label }) => {
+    const drawn = drawInputs(example.inputs, { seed: 9, float: 'float32' });
+    const ports = drawn.map(({ type }, i) => [`x${i}`, placeholder(type)] as const);
+    const inputs = ports.map(([, tensor]) => tensor);
+    const results = applyPrimitive(primitive, inputs, example.attributes).map((y, i) => [`y${i}`, y] as const);
+    const graph = closeGraph(ports, results);
+    const outputs = throughFile(graph, 'webgpu')(inputs);
+    const again = closeGraph(
+      ports,
+      results.map(([name], i) => [name, outputs[i]]),
+    );
+    const values = Object.fromEntries(drawn.map(({ array }, i) => [`x${i}`, array]));
+    const [wanted, found] = [interpret(graph, values), interpret(again, values)];
+    for (const [name] of results)
+      expect(relativeError(found[name], wanted[name]), `${label} ${name}`).toBeLessThan(2e-6);
   });
 
   test.each(cases)('of the derivative of $label is the same function', ({ primitive, example, label }) => {
