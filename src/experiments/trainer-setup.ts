@@ -26,13 +26,13 @@ export function modelFor({ model, sampling }: RunConfig, { shape, classes }: Run
 
 /** What depends on the data. */
 export type TrainingParts = Pick<CouplingSetup, 'coupling' | 'pairingSteps'> &
-  Partial<Pick<TargetSetup, 'efm'>> & { readonly model: Model };
+  Pick<TargetSetup, 'efm'> & { readonly model: Model };
 
 /** Everything that a trainer is made of. */
 export function trainerOptions(
   runtime: Runtime,
   config: RunConfig,
-  { model, coupling, pairingSteps, efm = null }: TrainingParts,
+  { model, coupling, pairingSteps, efm }: TrainingParts,
 ): TrainerOptions {
   const path = buildPath(config.path);
   const { training, seed } = config;
