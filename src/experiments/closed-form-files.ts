@@ -32,12 +32,15 @@ export function histogramChart({ name, elements, times, pairs }: AlignmentResult
   const nearest = shownTimes.map((wanted) =>
     times.reduce((best, one) => (Math.abs(one.time - wanted) < Math.abs(best.time - wanted) ? one : best)),
   );
-  const series = [...new Set(nearest)].map(({ time, histogram: { from, to, counts } }): Series => {
+  const shown = [...new Set(nearest)];
+  // The parts below all cosines would take most of the chart in many dimensions.
+  const first = Math.min(...shown.map(({ histogram: { counts } }) => counts.findIndex((count) => count > 0)));
+  const series = shown.map(({ time, histogram: { from, to, counts } }): Series => {
     const width = (to - from) / counts.length;
     return {
       name: `t = ${time}`,
-      x: counts.map((_, part) => from + (part + 0.5) * width),
-      y: counts.map((count) => count / pairs),
+      x: counts.slice(first).map((_, part) => from + (first + part + 0.5) * width),
+      y: counts.slice(first).map((count) => count / pairs),
     };
   });
   return lineChart(series, {

@@ -20,7 +20,7 @@ import type { RunEvent } from './run-types.ts';
 import { workProgress } from './work-progress.ts';
 
 /** Parts of the histograms of cosines, over [-1, 1]. */
-const histogramParts = 80;
+const histogramParts = 100;
 
 export interface AlignmentPlan {
   /** Pairs of noise and a datum of the set. */

@@ -159,10 +159,10 @@ function distanceChart(results: readonly SubsetResult[]): string {
   const own = results.at(-1)!.within.distance.mean;
   return lineChart(
     [
-      curve('samples of the network', ({ samples }) => samples.distance.mean),
+      curve('samples', ({ samples }) => samples.distance.mean),
       curve('held-out images', ({ heldOut }) => heldOut?.distance.mean ?? Number.NaN),
-      curve('training images to each other', ({ within }) => within.distance.mean),
-      curve('the same in the largest subset', () => own, 'dashed'),
+      curve('training images', ({ within }) => within.distance.mean),
+      curve('those of the largest subset', () => own, 'dashed'),
     ],
     {
       title: 'Distance to the nearest training image (figure 2, right)',
