@@ -16,7 +16,7 @@ const negligible = 1e-7;
 const fewData = 16;
 const fewShare = 1 / 300;
 /** ... or if their numbers are no more than this. */
-const fewNumbers = 2 ** 15;
+const fewNumbers = 2 ** 11;
 
 /** Scale at time 0: all data weigh the same to the last digit, and those that are left out still nothing. */
 const leastScale = 1e-20;
@@ -114,13 +114,12 @@ async function evaluatePart(source: Source, part: Part, answer: Answer): Promise
       mixed.push({ row, at: { scale, largest, least } });
       continue;
     }
-    const data = await Promise.all(found.map((index) => rows.row(index)));
     const x = part.x.subarray(row * elements, (row + 1) * elements);
-    const finished = finishPoint({ x, time: t }, data);
+    const finished = finishPoint({ x, time: t }, await rows.data(found), found);
     answer.velocity.set(finished.velocity, row * elements);
     answer.logSumExp[row] = finished.logSumExp;
     answer.largestWeight[row] = finished.largestWeight;
-    answer.nearest[row] = found[finished.nearest]!;
+    answer.nearest[row] = finished.nearest;
   }
   if (mixed.length > 0) await mixPoints(source, part, { scores, mixed, answer });
 }
@@ -151,9 +150,10 @@ async function mixPoints(
     const t = part.time[row]!;
     // At time 0 all weights are equal.
     const { block, place } = firstOf(scores, row, t === 0 ? leastScore : at.largest);
-    answer.nearest[row] = rows.blocks[block]!.first + place;
+    const nearest = rows.blocks[block]!.first + place;
+    answer.nearest[row] = nearest;
     const x = part.x.subarray(row * elements, (row + 1) * elements);
-    const logit = logitOf({ x, time: t }, await rows.row(answer.nearest[row]!));
+    const logit = logitOf({ x, time: t }, await rows.data([nearest]), nearest);
     answer.logSumExp[row] = logit + Math.log(weight[row]!);
     answer.largestWeight[row] = 1 / weight[row]!;
     for (let k = 0, i = row * elements; k < elements; k++, i++) {

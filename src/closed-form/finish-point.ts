@@ -8,31 +8,45 @@ export interface FieldPoint {
   readonly time: number;
 }
 
-/** -|x - t x_i|^2 / (2 (1 - t)^2): no digits are lost as t goes to 1. */
-export function logitOf({ x, time }: FieldPoint, datum: FloatArray): number {
+/** Data by number: datum i is `values(i)` from `start(i)` on. No arrays are made for single data, as there may be thousands of short ones. */
+export interface DataByNumber {
+  values(number: number): FloatArray;
+  start(number: number): number;
+}
+
+/** -|x - t x_i|^2 / (2 (1 - t)^2) of datum i: no digits are lost as t goes to 1. */
+export function logitOf({ x, time }: FieldPoint, data: DataByNumber, number: number): number {
+  const values = data.values(number);
   let squares = 0;
-  for (let k = 0; k < x.length; k++) squares += (x[k]! - time * datum[k]!) ** 2;
+  for (let k = 0, at = data.start(number); k < x.length; k++, at++) squares += (x[k]! - time * values[at]!) ** 2;
   return -squares / (2 * (1 - time) ** 2);
 }
 
-/** The field of some data at a point; `nearest` is the place of the datum with the largest weight among them, at least one. */
-export function finishPoint(point: FieldPoint, data: readonly FloatArray[]) {
+/** The field of some data at a point; `nearest` is the number of the datum with the largest weight among them, at least one. */
+export function finishPoint(point: FieldPoint, data: DataByNumber, numbers: readonly number[]) {
   const { x, time } = point;
-  const logits = data.map((datum) => logitOf(point, datum));
-  const largest = logits.reduce((a, b) => Math.max(a, b));
+  const logits = new Float64Array(numbers.length);
+  let best = 0;
+  for (let i = 0; i < logits.length; i++) {
+    logits[i] = logitOf(point, data, numbers[i]!);
+    if (logits[i]! > logits[best]!) best = i;
+  }
+  const largest = logits[best]!;
   const velocity = new Float64Array(x.length);
   let weight = 0;
-  for (const [i, datum] of data.entries()) {
+  for (let i = 0; i < logits.length; i++) {
     const share = Math.exp(logits[i]! - largest);
     if (share === 0) continue;
     weight += share;
-    for (let k = 0; k < x.length; k++) velocity[k]! += share * (datum[k]! - x[k]!);
+    const values = data.values(numbers[i]!);
+    for (let k = 0, at = data.start(numbers[i]!); k < x.length; k++, at++)
+      velocity[k]! += share * (values[at]! - x[k]!);
   }
   for (let k = 0; k < x.length; k++) velocity[k]! /= weight * (1 - time);
   return {
     velocity,
     logSumExp: largest + Math.log(weight),
     largestWeight: 1 / weight,
-    nearest: logits.indexOf(largest),
+    nearest: numbers[best]!,
   };
 }

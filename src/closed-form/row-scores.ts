@@ -9,6 +9,7 @@ import type { Binding, DeviceTensor, OnnxModel, Runtime, Session } from '../engi
 import { placeholder, type Tensor } from '../engine/tensor.ts';
 import { tensorType } from '../engine/trace.ts';
 import type { KeptRows } from '../numerics/kept-rows.ts';
+import type { DataByNumber } from './finish-point.ts';
 
 /** Data in a block. */
 const blockRows = 2048;
@@ -83,8 +84,8 @@ export interface RowScores {
     weights: { readonly scale: Float32Array; readonly shift: Float32Array },
     blocks: readonly number[],
   ): Promise<WeightedSums>;
-  /** A datum, float32 [elements]. */
-  row(index: number): Float32Array | Promise<Float32Array>;
+  /** Some of the data: in place where the runtime's memory is the host's, else read anew. */
+  data(numbers: readonly number[]): Promise<DataByNumber>;
   release(): void;
 }
 
@@ -285,16 +286,28 @@ export async function openRowScores(runtime: Runtime, rows: KeptRows): Promise<R
       writeFilled(summing.shift, shift);
       return sumBlocks(chunk, summing, { blocks, wanted });
     },
-    row(index) {
-      const { data, first } = blocks[Math.floor(index / blockRows)]!;
-      const view = data.view as Float32Array | null;
-      return view === null
-        ? rows.read(index, 1)
-        : view.subarray((index - first) * elements, (index - first + 1) * elements);
-    },
+    data: (numbers) => dataOf(rows, blocks, numbers),
     // The runtime gives back the rest.
     release: () => runtime.release(),
   };
+}
+
+async function dataOf(
+  { elements, read }: KeptRows,
+  blocks: readonly Block[],
+  numbers: readonly number[],
+): Promise<DataByNumber> {
+  // Data are float32.
+  const views = blocks.map(({ data }) => data.view as Float32Array | null);
+  if (views[0] !== null) {
+    return {
+      values: (number) => views[Math.floor(number / blockRows)]!,
+      start: (number) => (number % blockRows) * elements,
+    };
+  }
+  const values = new Map<number, Float32Array>();
+  for (const number of numbers) values.set(number, await read(number, 1));
+  return { values: (number) => values.get(number)!, start: () => 0 };
 }
 
 function maskOf(runtime: Runtime, blocks: readonly Block[], kept: Uint8Array | null): RowMask {

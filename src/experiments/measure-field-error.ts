@@ -1,7 +1,7 @@
-import { type FieldErrorAtTime, fieldError, type PairVelocity } from '../analysis/field-error.ts';
-import type { FlowProblem } from '../sampling/sampler.ts';
+import { type FieldErrorAtTime, fieldError } from '../analysis/field-error.ts';
 import { drawNoise, drawPairs } from './measure-alignment.ts';
-import { flowRequest, type Surroundings, type TrainedField } from './trained-field.ts';
+import { networkVelocity } from './network-velocity.ts';
+import type { Surroundings, TrainedField } from './trained-field.ts';
 import { workProgress } from './work-progress.ts';
 
 export interface FieldErrorPlan extends Surroundings {
@@ -20,17 +20,6 @@ export interface FieldErrorResult {
   readonly heldOut: readonly FieldErrorAtTime[] | null;
 }
 
-/** The network as a field of pairs; the last request of a set may be smaller than its batch. */
-function networkVelocity({ field, batch }: FlowProblem): PairVelocity {
-  return (x, time) => {
-    const elements = x.length / time.length;
-    const [points, times] = [new Float32Array(batch * elements), new Float64Array(batch)];
-    points.set(x);
-    times.set(time);
-    return field(points, times, new Uint8Array(batch).fill(1));
-  };
-}
-
 /**
  * Measures the error of a network against the exact field of its training data over time, at xt made of training data and of held-out
  * data. Source: [bertrand:25], figure 2, left.
@@ -39,9 +28,8 @@ function networkVelocity({ field, batch }: FlowProblem): PairVelocity {
 export async function measureFieldError(trained: TrainedField, plan: FieldErrorPlan): Promise<FieldErrorResult> {
   const { pairs, times, seed, signal, onEvent } = plan;
   const { rows, exact, batch, sampler, data } = trained;
-  const [problem] = sampler.problems(flowRequest({ samples: 1, seed, signal }));
   const fields = {
-    field: networkVelocity(problem!),
+    field: networkVelocity(sampler, { signal }),
     reference: async (x: Float32Array, time: Float64Array) => (await exact.evaluate(x, time)).velocity,
   };
   const errorsAt = (what: string, points: { readonly source: Float32Array; readonly target: Float32Array }) => {
