@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { analyzeBoundsCommand } from './analyze-bounds.ts';
 import { analyzeClosedFormCommand } from './analyze-closed-form.ts';
 import { analyzeCouplingCommand } from './analyze-coupling.ts';
 import { analyzeCurvatureCommand } from './analyze-curvature.ts';
@@ -9,6 +10,7 @@ import type { CommandContext } from './context.ts';
 export function analyzeCommand(context: CommandContext): Command {
   return new Command('analyze')
     .description('look into data and trained runs')
+    .addCommand(analyzeBoundsCommand(context))
     .addCommand(analyzeClosedFormCommand(context))
     .addCommand(analyzeCouplingCommand(context))
     .addCommand(analyzeCurvatureCommand(context))

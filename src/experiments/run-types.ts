@@ -7,6 +7,7 @@ import type {
   TrainingEvent,
   ValidationEvent,
 } from '../training/loop.ts';
+import type { BoundsOutcome, BoundsRequest } from './bounds-request.ts';
 import type { ClosedFormOutcome, ClosedFormRequest } from './closed-form-request.ts';
 import type { RunConfig } from './config.ts';
 import type { CouplingOutcome, CouplingRequest } from './coupling-request.ts';
@@ -129,6 +130,7 @@ export interface SampleOutcome {
 export interface Runner {
   train(request: TrainRequest): Promise<TrainOutcome>;
   sample(request: SampleRequest): Promise<SampleOutcome>;
+  analyzeBounds(request: BoundsRequest): Promise<BoundsOutcome>;
   analyzeClosedForm(request: ClosedFormRequest): Promise<ClosedFormOutcome>;
   analyzeCoupling(request: CouplingRequest): Promise<CouplingOutcome>;
   analyzeCurvature(request: CurvatureRequest): Promise<CurvatureOutcome>;

@@ -1,4 +1,5 @@
-/** What the command line calls: training, sampling and analysis of runs. */
+/** What the command line calls: training, sampling and analysis. */
+import { analyzeBounds } from './analyze-bounds.ts';
 import { analyzeClosedForm } from './analyze-closed-form.ts';
 import { analyzeCoupling } from './analyze-coupling.ts';
 import { analyzeCurvature } from './analyze-curvature.ts';
@@ -10,6 +11,7 @@ import { train } from './train-run.ts';
 export const runner: Runner = {
   train,
   sample,
+  analyzeBounds,
   analyzeClosedForm,
   analyzeCoupling,
   analyzeCurvature,

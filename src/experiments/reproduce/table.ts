@@ -50,6 +50,10 @@ export const reproductions: ReproductionTable = {
     summary: 'noises whose datum pruning leaves, by dimension (Stability in Latent Flow Matching, figure 9)',
     load: async () => (await import('./stability-fig9.ts')).stabilityFig9,
   },
+  'stability-table4': {
+    summary: 'bounds of W2 after pruning, trains small networks (Exploring and Exploiting Stability ..., table 4)',
+    load: async () => (await import('./stability-table4.ts')).stabilityTable4,
+  },
 };
 
 /** The entry of a name. @throws ConfigError if there is no reproduction of this name. */
