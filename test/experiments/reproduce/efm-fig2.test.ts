@@ -18,7 +18,7 @@ const settings = {
   counts: [5, 40],
   network: {
     ...sections,
-    training: { ...sections.training, batchSize: 16 },
+    training: { ...sections.training, batchSize: 16, schedule: { kind: 'constant' }, log: { everyImages: 16 } },
     sampling: { solver: { kind: 'euler', steps: 4 }, batchSize: 8 },
     runtime: { threads: 1 },
   },

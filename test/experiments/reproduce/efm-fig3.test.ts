@@ -68,6 +68,6 @@ describe('the reproduction efm-fig3', () => {
     const facts = { source: 'fashion', elements: 4, count: 10, seconds: 1 };
     const lines = hybridLines(late, within, { ...facts, claims: judgeHybrid(late) });
     expect(lines.filter((line) => line.startsWith('NOT FOUND'))).toHaveLength(3);
-    expect(lines.join('\n')).toContain('memorised from tau = 1.00 on here');
+    expect(lines.join('\n')).toContain('most samples are memorised from tau = 1.00 on');
   });
 });
