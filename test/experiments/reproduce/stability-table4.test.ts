@@ -86,7 +86,7 @@ describe('the reproduction stability-table4', () => {
     const text = outcome.lines.join('\n');
     expect(text).toMatch(/ unpruned +108 +4 .* 1\.47e\+3 +\+0\.0 %/);
     expect(text).toMatch(/ random-half +54 +4 .* - +- /);
-    expect(text).toMatch(/ half-classes +\d+ +2 .* 1\.70e\+3 +\+15\.6 %/);
+    expect(text).toMatch(/half-classes +\d+ +2 .* 1\.70e\+3 +\+15\.6 %/);
     expect(text).toContain('(paper: 24.29)');
     expect(text).toContain('Left out: the rows of the paper pruned by loss, gradient and clusters');
     const [json, csv] = outcome.paths;
