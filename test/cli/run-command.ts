@@ -55,8 +55,10 @@ export function fakeRunner(train: (request: TrainRequest) => Promise<TrainOutcom
       return { samples: request.seeds.length, seconds: 2, evaluations: 40, converged: true, paths };
     },
     analyzeBounds: () => Promise.reject(new Error('unexpected analysis')),
+    analyzeClosedForm: () => Promise.reject(new Error('unexpected analysis')),
     analyzeCoupling: () => Promise.reject(new Error('unexpected analysis')),
     analyzeCurvature: () => Promise.reject(new Error('unexpected analysis')),
+    analyzePruningStability: () => Promise.reject(new Error('unexpected analysis')),
   };
   return { runner, trained, sampled };
 }
