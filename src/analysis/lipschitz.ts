@@ -1,5 +1,6 @@
 /** How strongly a velocity network spreads nearby states apart: statistics of spectral norms of its Jacobian along the time. */
 import { type Estimate, estimateMean } from '../numerics/estimate.ts';
+import { quantile } from '../numerics/quantile.ts';
 import { integralOverTime } from './error-bound.ts';
 import type { JacobianProducts } from './jacobian-products.ts';
 import { type SpectralNormOptions, type SpectralNorms, spectralNorms } from './spectral-norm.ts';
@@ -48,13 +49,6 @@ export interface LipschitzEstimate {
   readonly convergence: Convergence;
 }
 
-/** The middle one of some numbers, or the mean of the two in the middle. */
-function median(values: Float64Array): number {
-  const sorted = values.slice().sort();
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
 /** Points t target + (1 - t) source of all pairs at all times, time by time. */
 function allPoints({ source, target }: PathPairs, times: readonly number[], elements: number) {
   const pairs = target.length / elements;
@@ -94,7 +88,7 @@ export async function lipschitzOverTime(
   const each = found.norms.length / times.length;
   const atTimes = times.map((time, k): LipschitzAtTime => {
     const norms = found.norms.slice(k * each, (k + 1) * each);
-    return { time, median: median(norms), mean: estimateMean(norms), maximum: Math.max(...norms) };
+    return { time, median: quantile(norms, 0.5), mean: estimateMean(norms), maximum: Math.max(...norms) };
   });
   const integral = (of: (one: LipschitzAtTime) => number) => integralOverTime(times, atTimes.map(of));
   const [medianIntegral, maximumIntegral] = [integral((one) => one.median), integral((one) => one.maximum)];

@@ -1,9 +1,7 @@
 /** `analyze bounds` as files: numbers as JSON and CSV, and two charts. */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { lineChart } from '../report/line-chart.ts';
 import type { BoundsOutcome } from './bounds-request.ts';
-import { writeWhole } from './run-directory.ts';
+import { csvOf, writeTexts } from './closed-form-files.ts';
 
 /** What is measured, for every file and table that shows it. Sources: [briq:26] appendix B, [benton:23]. */
 export const BOUND_CONVENTIONS = {
@@ -20,52 +18,40 @@ export const BOUND_CONVENTIONS = {
 /** What an analysis found, without how long it took. */
 export type FoundBounds = Omit<BoundsOutcome, 'seconds' | 'paths'>;
 
-const csvHeader = 'run,quantity,time,other,value,standardError,count';
+const csvHeadings = ['run', 'quantity', 'time', 'other', 'value', 'standardError', 'count'];
 
 /** All numbers in long form, one a line. */
 export function boundsCsv({ runs, lipschitz, pairwise, matched }: FoundBounds): string {
-  const line = (...cells: readonly (string | number)[]) => cells.join(',');
-  const text = JSON.stringify;
   const norms = lipschitz.flatMap(({ name, estimate }) =>
     estimate.times.flatMap(({ time, median, mean, maximum }) => [
-      line(text(name), 'median norm', time, '', median, '', mean.count),
-      line(text(name), 'mean norm', time, '', mean.mean, mean.standardError, mean.count),
-      line(text(name), 'maximum norm', time, '', maximum, '', mean.count),
+      [name, 'median norm', time, null, median, null, mean.count],
+      [name, 'mean norm', time, null, mean.mean, mean.standardError, mean.count],
+      [name, 'maximum norm', time, null, maximum, null, mean.count],
     ]),
   );
   const bounds = runs.flatMap(({ name, velocityErrors, bound, maximumBound }) => [
-    ...velocityErrors.flatMap(({ time, square, exactSquare }) => [
-      line(text(name), 'squared velocity error', time, '', square.mean, square.standardError, square.count),
-      line(
-        text(name),
-        'squared exact velocity',
-        time,
-        '',
-        exactSquare.mean,
-        exactSquare.standardError,
-        exactSquare.count,
-      ),
+    ...velocityErrors.flatMap(({ time, square, exactSquare: exact }) => [
+      [name, 'squared velocity error', time, null, square.mean, square.standardError, square.count],
+      [name, 'squared exact velocity', time, null, exact.mean, exact.standardError, exact.count],
     ]),
-    line(text(name), 'velocity error over time', '', '', bound.velocityError, '', ''),
-    line(text(name), 'growth by medians', '', '', bound.growth, '', ''),
-    line(text(name), 'growth by maxima', '', '', maximumBound.growth, '', ''),
-    line(text(name), 'bound by medians', '', '', bound.bound, '', ''),
-    line(text(name), 'bound by maxima', '', '', maximumBound.bound, '', ''),
+    [name, 'velocity error over time', null, null, bound.velocityError, null, null],
+    [name, 'growth by medians', null, null, bound.growth, null, null],
+    [name, 'growth by maxima', null, null, maximumBound.growth, null, null],
+    [name, 'bound by medians', null, null, bound.bound, null, null],
+    [name, 'bound by maxima', null, null, maximumBound.bound, null, null],
   ]);
   const pairs = runs.flatMap(({ name }, i) =>
     runs.slice(i + 1).flatMap(({ name: other }, k) => {
       const distance = matched?.[i]?.[i + 1 + k];
       return [
-        line(text(name), 'bound of the pair', '', text(other), pairwise[i]![i + 1 + k]!, '', ''),
+        [name, 'bound of the pair', null, other, pairwise[i]![i + 1 + k]!, null, null],
         ...(distance === undefined
           ? []
-          : [
-              line(text(name), 'matched distance', '', text(other), distance.rootMeanSquare, '', distance.square.count),
-            ]),
+          : [[name, 'matched distance', null, other, distance.rootMeanSquare, null, distance.square.count]]),
       ];
     }),
   );
-  return `${[csvHeader, ...norms, ...bounds, ...pairs].join('\n')}\n`;
+  return csvOf(csvHeadings, [...norms, ...bounds, ...pairs]);
 }
 
 const timeLabel = 'time, from noise (0) to data (1)';
@@ -105,16 +91,10 @@ function velocityErrorChart({ runs }: FoundBounds): string {
 
 /** Writes the files into a folder. @returns their paths. */
 export function writeBoundsFiles(folder: string, found: FoundBounds): string[] {
-  const texts = {
+  return writeTexts(folder, {
     'bounds.json': `${JSON.stringify({ conventions: BOUND_CONVENTIONS, ...found }, null, 2)}\n`,
     'bounds.csv': boundsCsv(found),
     'lipschitz.svg': lipschitzChart(found),
     'velocity-error.svg': velocityErrorChart(found),
-  };
-  mkdirSync(folder, { recursive: true });
-  return Object.entries(texts).map(([name, text]) => {
-    const path = join(folder, name);
-    writeWhole(path, text);
-    return path;
   });
 }

@@ -6,6 +6,7 @@ import { normalsFromSeeds } from '../numerics/normal.ts';
 import { permutation } from '../numerics/permutation.ts';
 import { stream } from '../numerics/stream.ts';
 import type { BoundsPlan } from './bounds-request.ts';
+import type { RunConfig } from './config.ts';
 import { openExactField, rowsOf } from './exact-field.ts';
 import type { RunData } from './run-data.ts';
 
@@ -78,8 +79,8 @@ export interface RememberedField {
 }
 
 /** Opens the exact field of all that training of a run may see; the points of a time and a range of pairs must always be the same. */
-export async function openRememberedField({ rows }: RunData): Promise<RememberedField> {
-  const exact = await openExactField(rowsOf(rows));
+export async function openRememberedField({ rows }: RunData, runtime: RunConfig['runtime']): Promise<RememberedField> {
+  const exact = await openExactField(rowsOf(rows), { runtime });
   const known = new Map<string, Float32Array>();
   return {
     count: exact.count,

@@ -13,11 +13,15 @@ export const paperTable4: { readonly growth: number; readonly bounds: { readonly
 
 /** How often a bound must exceed what is measured to be called far above it. */
 const farAbove = 10;
+/** By what share a bound must exceed all others to be called the largest: the paper's does by 0.12, its others differ by 0.03. */
+const largerBy = 0.01;
 
 /** Claims of the paper about its bounds, held against measured ones. */
 export interface BoundClaims {
-  /** The bound is largest where half of the classes are missing. */
-  readonly largestWithoutHalf: boolean;
+  /** The bound is largest where half of the classes are missing, at held-out points as in the paper. */
+  readonly largestAtHeldOut: boolean;
+  /** Likewise at points of the training distribution, as the theorem has them. */
+  readonly largestAtTraining: boolean;
   /** The bound of each pair of models is at least ten times the distance of their samples from the same noise. */
   readonly farAboveSamples: boolean;
 }
@@ -30,12 +34,17 @@ export interface MeasuredTable {
   readonly training: BoundsOutcome;
 }
 
-/** Holds the claims against bounds as the paper computes them. */
-export function judgeBounds({ runs, pairwise, matched }: BoundsOutcome): BoundClaims {
-  const bounds = runs.map(({ bound }) => bound.bound);
-  const last = runs.findIndex(({ name }) => name === 'half-classes');
+function largestWithoutHalf({ runs }: BoundsOutcome): boolean {
+  const least = Math.min(...runs.filter(({ name }) => name === 'half-classes').map(({ bound }) => bound.bound));
+  return runs.every(({ name, bound }) => name === 'half-classes' || least >= (1 + largerBy) * bound.bound);
+}
+
+/** Holds the claims against the bounds at both kinds of points. */
+export function judgeBounds({ heldOut, training }: MeasuredTable): BoundClaims {
+  const { pairwise, matched } = heldOut;
   return {
-    largestWithoutHalf: bounds.every((bound, i) => i === last || bound < bounds[last]!),
+    largestAtHeldOut: largestWithoutHalf(heldOut),
+    largestAtTraining: largestWithoutHalf(training),
     farAboveSamples:
       matched !== null &&
       pairwise.every((row, i) =>
@@ -44,8 +53,11 @@ export function judgeBounds({ runs, pairwise, matched }: BoundsOutcome): BoundCl
   };
 }
 
+const percent = `${100 * largerBy} %`;
+
 const claimTexts: { readonly [C in keyof BoundClaims]: string } = {
-  largestWithoutHalf: 'the bound is largest where half of the classes (the paper: clusters) are missing',
+  largestAtHeldOut: `at held-out points, as in the paper, the bound is largest, by ${percent} or more, where half of the classes (the paper: clusters) are missing`,
+  largestAtTraining: 'at points of the training distribution, as the theorem has it, likewise',
   farAboveSamples: `each bound of a pair is at least ${farAbove} times the distance of the pair's samples from the same noise`,
 };
 
@@ -85,13 +97,13 @@ function tableLines({ heldOut, training }: MeasuredTable, variants: readonly Tra
       'data',
       'classes',
       'velocity error',
-      'bound',
+      'bound, held-out points',
       'to unpruned',
       "paper's",
       'to unpruned',
-      'at training points',
+      'bound, training points',
       'to unpruned',
-      'and by maxima',
+      'by maxima',
     ],
     rows,
   );

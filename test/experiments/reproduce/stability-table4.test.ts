@@ -6,6 +6,7 @@ import { openDataset } from '../../../src/data/open-dataset.ts';
 import { ConfigError } from '../../../src/errors.ts';
 import type { BoundsOutcome } from '../../../src/experiments/bounds-request.ts';
 import type { ReproductionOutcome } from '../../../src/experiments/reproduce/reproduction.ts';
+import { type NetworkSections, smallUnet } from '../../../src/experiments/reproduce/small-unet.ts';
 import {
   prepareTable4,
   stabilityTable4,
@@ -41,12 +42,16 @@ function writeSet(): string {
   return path;
 }
 
+/** A network that is trained in no time. */
+function networkOf(images: number): NetworkSections {
+  const { training, sampling } = smallUnet([8], images);
+  return { training, sampling, model: { kind: 'mlp', hidden: [8] }, runtime: { threads: 1 } };
+}
+
 const tiny: Table4Settings = {
   seed: 1,
   source: writeSet(),
-  images: 128,
-  model: { kind: 'mlp', hidden: [8] },
-  runtime: { threads: 1 },
+  network: networkOf(128),
   plan: { times: 2, samples: 4, jacobians: 2, matched: 4, tolerance: 0.1, maxIterations: 20, ema: true },
 };
 
@@ -94,7 +99,7 @@ describe('the reproduction stability-table4', () => {
       JSON.parse(JSON.stringify(tables().heldOut.runs)),
     );
     expect(readFileSync(csv!, 'utf8').trimEnd().split('\n')).toHaveLength(4);
-    expect(outcome.agrees).toBe(Object.values(judgeBounds(tables().heldOut)).every(Boolean));
+    expect(outcome.agrees).toBe(Object.values(judgeBounds(tables())).every(Boolean));
     for (const path of outcome.paths) expect(statSync(path).size).toBeGreaterThan(0);
   });
 
@@ -118,8 +123,9 @@ describe('the reproduction stability-table4', () => {
   });
 
   it('refuses a folder with other networks', async () => {
-    await expect(run(directory, { images: 192 })).rejects.toThrow(ConfigError);
-    await expect(run(directory, { images: 192 })).rejects.toThrow('Try another folder for --out');
+    const other = () => run(directory, { network: networkOf(192) });
+    await expect(other()).rejects.toThrow(ConfigError);
+    await expect(other()).rejects.toThrow('Expected the config of');
   });
 
   it('goes on after an interrupt where it stopped', async () => {
@@ -143,10 +149,11 @@ describe('the reproduction stability-table4', () => {
 
   it('has settings for both scales, and takes other data', () => {
     const laptop = stabilityTable4({ scale: 'laptop', seed: 5, data: null }).settings;
-    expect(laptop).toMatchObject({ seed: 5, source: 'fashion', images: 25_600 });
+    expect(laptop).toMatchObject({ seed: 5, source: 'fashion', network: { training: { images: 25_600 } } });
     const paper = stabilityTable4({ scale: 'paper', seed: 5, data: 'portraits' }).settings;
     expect(paper).toMatchObject({ source: 'portraits' });
-    expect(paper.images).toBeGreaterThan(laptop.images as number);
+    const images = (settings: typeof laptop) => (settings.network as NetworkSections).training.images;
+    expect(images(paper)).toBeGreaterThan(images(laptop));
   });
 });
 
@@ -183,11 +190,29 @@ describe('the claims', () => {
     return { runs, pairwise, matched } as unknown as BoundsOutcome;
   };
 
+  const table = (heldOut: BoundsOutcome, training = outcome([10, 11, 12], 2)) => ({ heldOut, training });
+
   it('are found where they hold, and not where they do not', () => {
-    expect(judgeBounds(outcome([10, 11, 12], 2))).toEqual({ largestWithoutHalf: true, farAboveSamples: true });
-    expect(judgeBounds(outcome([10, 12, 12], 2)).largestWithoutHalf).toBe(false);
-    expect(judgeBounds(outcome([13, 11, 12], 2)).largestWithoutHalf).toBe(false);
-    expect(judgeBounds(outcome([10, 11, 12], 2.2)).farAboveSamples).toBe(false);
-    expect(judgeBounds({ ...outcome([10, 11, 12], 2), matched: null }).farAboveSamples).toBe(false);
+    const good = outcome([10, 11, 12], 2);
+    expect(judgeBounds(table(good))).toEqual({
+      largestAtHeldOut: true,
+      largestAtTraining: true,
+      farAboveSamples: true,
+    });
+    for (const bounds of [
+      [10, 11.9, 12],
+      [13, 11, 12],
+    ]) {
+      expect(judgeBounds(table(outcome(bounds, 2)))).toMatchObject({
+        largestAtHeldOut: false,
+        largestAtTraining: true,
+      });
+      expect(judgeBounds(table(good, outcome(bounds, 2)))).toMatchObject({
+        largestAtHeldOut: true,
+        largestAtTraining: false,
+      });
+    }
+    expect(judgeBounds(table(outcome([10, 11, 12], 2.2))).farAboveSamples).toBe(false);
+    expect(judgeBounds(table({ ...good, matched: null })).farAboveSamples).toBe(false);
   });
 });
