@@ -41,9 +41,10 @@ beforeAll(async () => {
     [wide, 3],
   ] as const) {
     const source = vectorFile(`${features}.npz`, features);
-    await trained(run, smallConfig('points', { model, data: { kind: 'vectors', source } }));
+    const training = { images: 64, checkpoint: { everyImages: null } };
+    await trained(run, smallConfig('points', { model, data: { kind: 'vectors', source }, training }));
   }
-});
+}, 60_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const { sampling, runtime } = smallConfig();
