@@ -2,7 +2,7 @@
  * Squared distances of all rows of one set to all of another, tile by tile: by float32 products, with a bound on their error, for
  * those who then look at the few close calls in float64.
  */
-import { ShapeError } from '../errors.ts';
+import { NumericalError, ShapeError } from '../errors.ts';
 import { type DotProducts, hostDotProducts } from './dot-products.ts';
 import { meanOfRows } from './moments.ts';
 
@@ -58,6 +58,9 @@ export interface TileOptions {
   readonly tileColumns?: number;
 }
 
+/** Rows may not be longer than this, so that no float32 product overflows. */
+const largestNorm = 1e18;
+
 /** Rows less a common centre, in float32, and their norms. */
 interface Centred {
   readonly values: Float32Array;
@@ -77,20 +80,35 @@ function centred({ values, count, elements }: RowSet, centre: Float64Array): Cen
       squares += value * value;
     }
     norms[i] = Math.sqrt(squares);
+    if (norms[i]! < largestNorm) continue;
+    throw new NumericalError({
+      expected: `rows to be finite and shorter than ${largestNorm}, whose products float32 can hold`,
+      got: `length ${norms[i]} from the mean at row ${i}`,
+      where: 'numerics/distance-tiles',
+    });
   }
   return { values: moved, norms };
 }
 
+/** Relative rounding of float32. */
 const unit = 2 ** -24;
+/** The least normal number of float32, below which products may become 0. */
+const leastNormal = 2 ** -126;
 
 /**
  * Visits the tiles of all distances of `rows` to `columns`: all columns of the first rows, in order, then the next rows.
  *
  * With x, y the rows less a common centre and rounded to float32, |x|^2 + |y|^2 - 2 p for a float32 product p of n terms is off by at
  * most 2 gamma |x| |y| with gamma = n u / (1 - n u), u = 2^-24 [higham:02, eq. (3.5)]; rounding moves x by u |x| at most, which
- * changes the squared distance by up to 2 u (|x| + |y|)^2 and terms in u^2. The bounds given are of these two parts, with 3 for 2.
+ * changes the squared distance by up to 2 u (|x| + |y|)^2 and terms in u^2. The bounds given are of these two parts, with 3 for 2, and
+ * of n products that underflow.
+ * @throws ShapeError if the rows of the two differ in length; NumericalError if one is not finite.
  */
-export async function* distanceTiles(rows: RowSet, columns: RowSet, options: TileOptions): AsyncGenerator<DistanceTile> {
+export async function* distanceTiles(
+  rows: RowSet,
+  columns: RowSet,
+  options: TileOptions,
+): AsyncGenerator<DistanceTile> {
   const { products = hostDotProducts, tileRows = 512, tileColumns = 2048 } = options;
   const { elements } = columns;
   if (rows.elements !== elements) {
@@ -102,7 +120,6 @@ export async function* distanceTiles(rows: RowSet, columns: RowSet, options: Til
   }
   const centre = meanOfRows(columns.values, elements);
   const [x, y] = [centred(rows, centre), rows === columns ? null : centred(columns, centre)];
-  const gamma = (elements * unit) / (1 - elements * unit);
   const largest = Math.min(tileRows, rows.count) * Math.min(tileColumns, columns.count);
   const [squares, errors] = [new Float64Array(largest), new Float64Array(largest)];
   for (let i0 = 0; i0 < rows.count; i0 += tileRows) {
@@ -110,10 +127,13 @@ export async function* distanceTiles(rows: RowSet, columns: RowSet, options: Til
     for (let j0 = 0; j0 < columns.count; j0 += tileColumns) {
       const j1 = Math.min(columns.count, j0 + tileColumns);
       const from = y ?? x;
-      const [a, b] = [x.values.subarray(i0 * elements, i1 * elements), from.values.subarray(j0 * elements, j1 * elements)];
+      const [a, b] = [
+        x.values.subarray(i0 * elements, i1 * elements),
+        from.values.subarray(j0 * elements, j1 * elements),
+      ];
       const p = await products(a, b, elements);
       const tile = { firstRow: i0, firstColumn: j0, rows: i1 - i0, columns: j1 - j0, squares, errors };
-      fillTile(tile, p, { xNorms: x.norms, yNorms: from.norms, gamma });
+      fillTile(tile, p, { xNorms: x.norms, yNorms: from.norms, elements });
       yield tile;
     }
   }
@@ -122,15 +142,18 @@ export async function* distanceTiles(rows: RowSet, columns: RowSet, options: Til
 function fillTile(
   { firstRow, firstColumn, rows, columns, squares, errors }: DistanceTile,
   products: Float32Array,
-  { xNorms, yNorms, gamma }: { readonly xNorms: Float64Array; readonly yNorms: Float64Array; readonly gamma: number },
+  s: { readonly xNorms: Float64Array; readonly yNorms: Float64Array; readonly elements: number },
 ): void {
+  const { xNorms, yNorms, elements } = s;
+  const gamma = (elements * unit) / (1 - elements * unit);
+  const underflow = 4 * elements * leastNormal;
   for (let i = 0; i < rows; i++) {
     const nx = xNorms[firstRow + i]!;
     const start = i * columns;
     for (let j = 0; j < columns; j++) {
       const ny = yNorms[firstColumn + j]!;
       squares[start + j] = nx * nx + ny * ny - 2 * products[start + j]!;
-      errors[start + j] = 2 * gamma * nx * ny + 3 * unit * (nx + ny) * (nx + ny);
+      errors[start + j] = 2 * gamma * nx * ny + 3 * unit * (nx + ny) * (nx + ny) + underflow;
     }
   }
 }

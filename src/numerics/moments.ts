@@ -121,7 +121,11 @@ export interface MomentOptions {
 /** @throws NumericalError naming the row and the dimension of the first number that is not finite. */
 export function checkFinite(
   rows: Float32Array | Float64Array,
-  { dimensions, firstRow = 0, where }: { readonly dimensions: number; readonly firstRow?: number; readonly where: string },
+  {
+    dimensions,
+    firstRow = 0,
+    where,
+  }: { readonly dimensions: number; readonly firstRow?: number; readonly where: string },
 ): void {
   // A sum is finite if all terms are and it does not overflow: one test for most pieces.
   let sum = 0;

@@ -121,7 +121,11 @@ export interface BallOptions extends TileOptions {
 export async function ballCounts(queries: RowSet, centres: RowSet, options: BallOptions): Promise<Uint32Array> {
   const { squaredRadii, closed } = options;
   const counts = new Uint32Array(queries.count);
-  for await (const { firstRow, firstColumn, rows, columns, squares, errors } of distanceTiles(queries, centres, options)) {
+  for await (const { firstRow, firstColumn, rows, columns, squares, errors } of distanceTiles(
+    queries,
+    centres,
+    options,
+  )) {
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < columns; j++) {
         const at = i * columns + j;
