@@ -13,11 +13,12 @@ import { identityLatent } from '../src/latent/identity.ts';
 import { initializeParameters } from '../src/models/parameters.ts';
 import { stream } from '../src/numerics/stream.ts';
 import { uniformTime } from '../src/path/time-sampling.ts';
-import { imageBatches, type PreparedBatch } from '../src/training/batches.ts';
+import { imageBatches } from '../src/training/batches.ts';
 import { openSteps } from '../src/training/preparation.ts';
-import { createTrainer, type Trainer } from '../src/training/trainer.ts';
+import { createTrainer } from '../src/training/trainer.ts';
 import type { Bench, BenchCase, BenchContext, CaseResult } from './bench.ts';
-import { type Contender, interleave } from './interleave.ts';
+import { interleave } from './interleave.ts';
+import { steadySteps } from './steady-steps.ts';
 import { admUnet, fashionUnet, tinyDit } from './step-cases.ts';
 import { type StepSpec, stepParts } from './training-step.ts';
 
@@ -36,27 +37,6 @@ const couplings = {
   'minibatch-ot': { kind: 'minibatch-ot' },
   loom: { kind: 'loom', caches: 4 },
 } as const;
-
-/** Steps whose next batch is prepared while they run. */
-function steadySteps(trainer: Trainer, prepare: (imagesSeen: number) => Promise<PreparedBatch[]>): Contender {
-  let position = 0;
-  let next = prepare(position);
-  const step = async () => {
-    const batches = await next;
-    await trainer.step(batches, () => {
-      position += trainer.imagesPerStep;
-      next = prepare(position);
-    });
-  };
-  return {
-    async run(untimed, count) {
-      for (let i = 0; i < untimed; i++) await step();
-      const start = performance.now();
-      for (let i = 0; i < count; i++) await step();
-      return (performance.now() - start) / count;
-    },
-  };
-}
 
 interface LoomCase {
   readonly coupling: keyof typeof couplings;

@@ -4,6 +4,7 @@ import { type NativeRuntime, openNativeRuntime } from '../src/engine/native/nati
 import { ConfigError, FlowError } from '../src/errors.ts';
 import { assignment } from './assignment.ts';
 import type { Bench, BenchCase, BenchContext, CaseResult } from './bench.ts';
+import { efm } from './efm.ts';
 import { gemm } from './gemm.ts';
 import { host } from './host.ts';
 import { loom } from './loom.ts';
@@ -14,7 +15,7 @@ import { step } from './step.ts';
 import { formatTable } from './table.ts';
 import { trace } from './trace.ts';
 
-const benches: readonly Bench[] = [gemm, step, host, trace, spinning, assignment, loom];
+const benches: readonly Bench[] = [gemm, step, host, trace, spinning, assignment, loom, efm];
 
 interface Flags {
   readonly json?: boolean;

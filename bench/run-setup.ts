@@ -6,6 +6,7 @@ import type { Runtime } from '../src/engine/runtime.ts';
 import type { RunConfig } from '../src/experiments/config.ts';
 import { openCoupling } from '../src/experiments/coupling-setup.ts';
 import { openRunData } from '../src/experiments/run-data.ts';
+import { openTarget } from '../src/experiments/target-setup.ts';
 import { modelFor, trainerOptions } from '../src/experiments/trainer-setup.ts';
 import { parameterCount } from '../src/models/parameters.ts';
 import { runTraining, type StepEvent } from '../src/training/loop.ts';
@@ -23,8 +24,9 @@ export async function trainLoop(
 ): Promise<number> {
   const data = await openRunData(config);
   const model = modelFor(config, data);
+  const target = openTarget(config, data);
   const pairing = openCoupling(config, data);
-  const options = trainerOptions(runtime, config, { model, ...pairing });
+  const options = trainerOptions(runtime, config, { model, ...pairing, efm: target.efm });
   const trainer = await createTrainer(options);
   const steps = openSteps(data.open, { imagesSeen: 0, images: config.training.images }, options);
   const folder = mkdtempSync(join(tmpdir(), 'flowloom-bench-'));
@@ -43,6 +45,7 @@ export async function trainLoop(
   } finally {
     await steps.close();
     await pairing.close();
+    await target.close();
     trainer.release();
     rmSync(folder, { recursive: true, force: true });
   }

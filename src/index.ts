@@ -22,6 +22,11 @@ export { hashGraph, parseGraph, printGraph } from './engine/graph-text.ts';
 export { interpret } from './engine/interpreter.ts';
 export { type NativeRuntime, openNativeRuntime } from './engine/native/native-runtime.ts';
 export { type EmitModelOptions, emitModel } from './engine/onnx/emit.ts';
+export {
+  frozenParameters,
+  type ImportedModel,
+  importOnnx,
+} from './engine/onnx/import-model.ts';
 export * as ops from './engine/ops.ts';
 export type { Primitive } from './engine/primitive.ts';
 export { primitiveNamed, primitives } from './engine/primitives/table.ts';

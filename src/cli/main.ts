@@ -17,8 +17,11 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   runner: {
     train: async (request) => (await loadRunner()).train(request),
     sample: async (request) => (await loadRunner()).sample(request),
+    analyzeBounds: async (request) => (await loadRunner()).analyzeBounds(request),
+    analyzeClosedForm: async (request) => (await loadRunner()).analyzeClosedForm(request),
     analyzeCoupling: async (request) => (await loadRunner()).analyzeCoupling(request),
     analyzeCurvature: async (request) => (await loadRunner()).analyzeCurvature(request),
+    analyzePruningStability: async (request) => (await loadRunner()).analyzePruningStability(request),
   },
   debug: (process.env.FLOWLOOM_DEBUG ?? '') !== '',
 });

@@ -64,6 +64,7 @@ export function describeEvent(event: RunEvent): string {
         `${integers.format(event.imagesSeen)} of ${integers.format(event.images)} images`,
         `loss ${event.loss.toFixed(4)}`,
         ...(event.pairing === undefined ? [] : [`${event.pairing.reassigned} of ${event.pairing.rows} reassigned`]),
+        ...(event.target === undefined ? [] : [`own weight ${event.target.weight.toFixed(2)}`]),
         `${integers.format(event.imagesPerSecond)} images/s`,
         `${formatDuration(event.secondsLeft)} left`,
       ].join('  ');

@@ -8,6 +8,9 @@ import {
   keptMask,
 } from './closed-form-field.ts';
 
+/** Data that are read block by block, float32 or float64. */
+export type HostRows = Omit<KeptRows, 'read'> & { read(first: number, rows: number): Promise<FloatArray> };
+
 export interface HostClosedFormOptions {
   /** Data in memory at once; the answer does not depend on it, to 1e-12. Default 1024. */
   readonly blockRows?: number;
@@ -26,7 +29,7 @@ interface RunningSums {
 /** A block of the data: `values` are rows `first` and following. */
 interface Block {
   readonly first: number;
-  readonly values: Float32Array;
+  readonly values: FloatArray;
   /** Uint8 [count of all data], 0 where a datum is left out; null: none is. */
   readonly mask: Uint8Array | null;
 }
@@ -107,11 +110,11 @@ function answerOf<A extends FloatArray>(sums: RunningSums, { time, elements }: P
  * The exact field with float64 sums by differences: the reference, and exact as time goes to 1. Memory: one block of the data.
  * Data in float32 are taken as they are.
  */
-export function hostClosedForm(data: KeptRows, { blockRows = 1024 }: HostClosedFormOptions = {}) {
+export function hostClosedForm(data: HostRows, { blockRows = 1024 }: HostClosedFormOptions = {}) {
   return fieldOf(data, null, blockRows);
 }
 
-function fieldOf(data: KeptRows, mask: Uint8Array | null, blockRows: number): ClosedFormField<Float64Array> {
+function fieldOf(data: HostRows, mask: Uint8Array | null, blockRows: number): ClosedFormField<Float64Array> {
   const { elements } = data;
   return {
     count: mask === null ? data.count : mask.reduce((sum, one) => sum + one, 0),

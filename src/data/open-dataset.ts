@@ -76,6 +76,11 @@ export async function openDataset(options: DatasetOptions): Promise<ImageDataset
   return chooseLabel({ ...(await open()), name: source }, label);
 }
 
+/** Whether a source is a folder of image files, to which the options of folders apply. @throws DataError if there is no such source. */
+export function isImageFolder(source: string): boolean {
+  return findParts(source, folderDefaults).files === true;
+}
+
 /** Which vectors to open. */
 export interface VectorOptions extends Partial<ToyOptions> {
   /** A toy density: 'two-moons', 'eight-gaussians', 'checkerboard' or 'swiss-roll'; or the path of an .npz file with float vectors. */

@@ -46,4 +46,19 @@ export { type PadCounts, pad, type SliceRange, slice, sliceAxis, split } from '.
 export { logSoftmax, softmax } from './primitives/softmax.ts';
 export { topK } from './primitives/top-k.ts';
 export { type ConvTranspose2dOptions, convTranspose2d } from './primitives/transposed-convolution.ts';
-export { abs, cos, erf, exp, log, negate, reciprocal, sign, sin, sqrt, tanh } from './primitives/unary.ts';
+export {
+  abs,
+  ceil,
+  cos,
+  erf,
+  exp,
+  floor,
+  log,
+  negate,
+  reciprocal,
+  round,
+  sign,
+  sin,
+  sqrt,
+  tanh,
+} from './primitives/unary.ts';

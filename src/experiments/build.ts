@@ -1,4 +1,5 @@
 /** The composition root: the only place where a `kind` in a config becomes an object. */
+import { type EfmParts, type EfmTarget, efmTarget } from '../closed-form/efm-batch.ts';
 import type { Coupling } from '../coupling/coupling.ts';
 import { independentCoupling } from '../coupling/independent.ts';
 import { loomCoupling } from '../coupling/loom.ts';
@@ -101,6 +102,19 @@ export function buildCoupling(config: CouplingConfig, { data, tools }: CouplingP
     }
     case 'semidiscrete':
       return semidiscreteCoupling({ options: coupling, data, openProducts: tools.openProducts, seed });
+  }
+}
+
+/** The target of a config; `null` for the path's own velocity. */
+export function buildTarget(
+  { target, seed }: Pick<RunConfig, 'target' | 'seed'>,
+  parts: Omit<EfmParts, 'seed'>,
+): EfmTarget | null {
+  switch (target.kind) {
+    case 'conditional':
+      return null;
+    case 'efm':
+      return efmTarget(target, { ...parts, seed });
   }
 }
 

@@ -3,11 +3,13 @@ import type { RunConfig } from './config.ts';
 import { ditSizeOf } from './dit-size.ts';
 
 /** Faults of a config whose fields are sound one by one, as sentences that name the fields. */
-export function crossFaults({ data, model, coupling, training, sampling }: RunConfig): string[] {
+export function crossFaults(config: RunConfig): string[] {
+  const { data, model, coupling, training, sampling } = config;
   const faults: string[] = [];
   const demand = (met: boolean, sentence: string) => {
     if (!met) faults.push(sentence);
   };
+  demandOfTarget(config, demand);
   demand(
     data.kind === 'images' || model.kind === 'mlp',
     `Expected \`model.kind\` to be mlp for \`data.kind\` vectors; got ${model.kind}.`,
@@ -56,4 +58,17 @@ export function crossFaults({ data, model, coupling, training, sampling }: RunCo
     '`sampling.guidance` needs a model that knows the null label: expected `training.labelDropout` to be more than 0; got 0.',
   );
   return faults;
+}
+
+/** What the target of empirical flow matching takes for granted. */
+function demandOfTarget({ target, coupling, path }: RunConfig, demand: (met: boolean, sentence: string) => void): void {
+  if (target.kind !== 'efm') return;
+  demand(
+    coupling.kind === 'independent',
+    `The weights of \`target.kind\` efm are those of data paired with independent noise: expected \`coupling.kind\` to be independent; got ${coupling.kind}.`,
+  );
+  demand(
+    path.sigma === 0,
+    `The weights of \`target.kind\` efm are those of a path without width: expected \`path.sigma\` to be 0; got ${path.sigma}.`,
+  );
 }

@@ -7,6 +7,7 @@ import { couplingSection } from './schema/coupling-section.ts';
 import { dataSection, latentSection } from './schema/data-section.ts';
 import { modelSection } from './schema/model-section.ts';
 import { runtimeSection, samplingSection } from './schema/sampling-section.ts';
+import { targetSection } from './schema/target-section.ts';
 import { pathSection, timeSection, trainingSection } from './schema/training-section.ts';
 
 /** Schema of a config; every default of flowloom is written here and nowhere else. */
@@ -22,6 +23,7 @@ export const configSchema = z.strictObject({
   coupling: couplingSection,
   path: pathSection,
   time: timeSection,
+  target: targetSection,
   training: trainingSection,
   sampling: samplingSection,
   runtime: runtimeSection,

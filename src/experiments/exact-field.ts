@@ -1,7 +1,10 @@
 /** The exact field of a data set, as analyses and samplers open it. */
 import type { ClosedFormField } from '../closed-form/closed-form-field.ts';
+import { engineClosedForm } from '../closed-form/engine-closed-form.ts';
 import { hostClosedForm } from '../closed-form/host-closed-form.ts';
 import type { CouplingData } from '../coupling/whole-cost.ts';
+import { openNativeRuntime } from '../engine/native/native-runtime.ts';
+import type { RuntimeOptions } from '../engine/runtime.ts';
 import type { KeptRows } from '../numerics/kept-rows.ts';
 
 /** float32 through the runtime's matrix products, or float64 on the host: slower by orders of magnitude. */
@@ -36,7 +39,19 @@ export function roundedField(field: ClosedFormField<Float64Array>): ClosedFormFi
   };
 }
 
-/** Opens the field of some rows. */
-export function openExactField(rows: KeptRows): Promise<ClosedFormField<Float32Array>> {
-  return Promise.resolve(roundedField(hostClosedForm(rows)));
+/** How a field is computed. */
+export interface ExactFieldOptions {
+  /** Default float32. */
+  readonly precision?: FieldPrecision;
+  /** Of the runtime that the field has for itself; default: the CPU, threads left to it. */
+  readonly runtime?: RuntimeOptions;
+}
+
+/** Opens the field of some rows. float32 keeps them in memory. @throws RuntimeError if the runtime cannot be had. */
+export async function openExactField(
+  rows: KeptRows,
+  { precision = 'float32', runtime = {} }: ExactFieldOptions = {},
+): Promise<ClosedFormField<Float32Array>> {
+  if (precision === 'float64') return roundedField(hostClosedForm(rows));
+  return engineClosedForm(await openNativeRuntime(runtime), rows);
 }

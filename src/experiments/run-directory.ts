@@ -22,9 +22,9 @@ export function runDirectory(path: string): RunDirectory {
 const partialSuffix = '.partial';
 
 /** Writes a file under another name first, so that it is never there in part. */
-export function writeWhole(path: string, text: string): void {
+export function writeWhole(path: string, content: string | Uint8Array): void {
   const partial = `${path}${partialSuffix}`;
-  writeFileSync(partial, text, { flush: true });
+  writeFileSync(partial, content, { flush: true });
   renameSync(partial, path);
 }
 

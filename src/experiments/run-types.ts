@@ -7,9 +7,12 @@ import type {
   TrainingEvent,
   ValidationEvent,
 } from '../training/loop.ts';
+import type { BoundsOutcome, BoundsRequest } from './bounds-request.ts';
+import type { ClosedFormOutcome, ClosedFormRequest } from './closed-form-request.ts';
 import type { RunConfig } from './config.ts';
 import type { CouplingOutcome, CouplingRequest } from './coupling-request.ts';
 import type { CurvatureOutcome, CurvatureRequest } from './curvature-request.ts';
+import type { PruningOutcome, PruningRequest } from './pruning-request.ts';
 
 export type { CheckpointEvent, CouplingEvent, PreliminaryEvent, StepEvent, ValidationEvent };
 
@@ -127,6 +130,9 @@ export interface SampleOutcome {
 export interface Runner {
   train(request: TrainRequest): Promise<TrainOutcome>;
   sample(request: SampleRequest): Promise<SampleOutcome>;
+  analyzeBounds(request: BoundsRequest): Promise<BoundsOutcome>;
+  analyzeClosedForm(request: ClosedFormRequest): Promise<ClosedFormOutcome>;
   analyzeCoupling(request: CouplingRequest): Promise<CouplingOutcome>;
   analyzeCurvature(request: CurvatureRequest): Promise<CurvatureOutcome>;
+  analyzePruningStability(request: PruningRequest): Promise<PruningOutcome>;
 }

@@ -1,8 +1,19 @@
-/** What the command line calls: training, sampling and analysis of runs. */
+/** What the command line calls: training, sampling and analysis. */
+import { analyzeBounds } from './analyze-bounds.ts';
+import { analyzeClosedForm } from './analyze-closed-form.ts';
 import { analyzeCoupling } from './analyze-coupling.ts';
 import { analyzeCurvature } from './analyze-curvature.ts';
+import { analyzePruningStability } from './analyze-pruning-stability.ts';
 import type { Runner } from './run-types.ts';
 import { sample } from './sample-run.ts';
 import { train } from './train-run.ts';
 
-export const runner: Runner = { train, sample, analyzeCoupling, analyzeCurvature };
+export const runner: Runner = {
+  train,
+  sample,
+  analyzeBounds,
+  analyzeClosedForm,
+  analyzeCoupling,
+  analyzeCurvature,
+  analyzePruningStability,
+};

@@ -26,6 +26,7 @@ import {
   writeRunConfig,
 } from './run-directory.ts';
 import type { LossEstimate, TrainOutcome, TrainRequest } from './run-types.ts';
+import { openTarget } from './target-setup.ts';
 import { heldOutSet, modelFor, trainerOptions } from './trainer-setup.ts';
 
 /** Configs are equal but for what may change between the parts of a run. */
@@ -91,14 +92,16 @@ export async function train(request: TrainRequest): Promise<TrainOutcome> {
   try {
     const data = await openRunData(config);
     const model = modelFor(config, data);
+    const target = openTarget(config, data);
     const pairing = openCoupling(config, data);
     try {
-      const options = trainerOptions(runtime, config, { model, ...pairing });
+      const options = trainerOptions(runtime, config, { model, ...pairing, efm: target.efm });
       const set = await heldOutSet(config, data, options);
       const trainer = await createTrainer(options);
       return await trainHolding(request, { runtime, data, options, set }, trainer);
     } finally {
       await pairing.close();
+      await target.close();
     }
   } finally {
     runtime.release();

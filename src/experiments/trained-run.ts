@@ -2,10 +2,11 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { openNativeRuntime } from '../engine/native/native-runtime.ts';
+import type { Runtime } from '../engine/runtime.ts';
 import { CheckpointError } from '../errors.ts';
 import type { Model } from '../models/model.ts';
 import { parameterTypes } from '../models/parameters.ts';
-import { createSampler, type Sampler } from '../sampling/sampler.ts';
+import { createSampler, type Sampler, type SamplerOptions } from '../sampling/sampler.ts';
 import { type Checkpoint, latestCheckpoint, openCheckpoint, readCheckpoint } from '../training/checkpoint.ts';
 import { buildModel } from './build.ts';
 import type { RunConfig } from './config.ts';
@@ -70,21 +71,35 @@ export interface RunSamplerOptions {
   readonly runtime: RunConfig['runtime'];
 }
 
-/** Opens a runtime and a sampler for as long as `use` takes. @throws RuntimeError if they cannot be had. */
-export async function withSampler<T>(
+/** The network of a run with its parameters, and the runtime that is to execute it. */
+export interface OpenNetwork {
+  readonly runtime: Runtime;
+  readonly network: SamplerOptions;
+}
+
+/** Opens a runtime, and the network with its parameters, for as long as `use` takes. @throws RuntimeError if they cannot be had. */
+export async function withNetwork<T>(
   { checkpoint }: TrainedRun,
   { model, group, batch, runtime: settings }: RunSamplerOptions,
-  use: (sampler: Sampler) => Promise<T>,
+  use: (open: OpenNetwork) => Promise<T>,
 ): Promise<T> {
   const runtime = await openNativeRuntime(settings);
   try {
     const parameters = await parametersOf(checkpoint, group);
-    return await use(
-      await createSampler(runtime, { model, parameterTypes: parameterTypes(model.parameters), parameters, batch }),
-    );
+    const network = { model, parameterTypes: parameterTypes(model.parameters), parameters, batch };
+    return await use({ runtime, network });
   } finally {
     runtime.release();
   }
+}
+
+/** Opens a runtime and a sampler for as long as `use` takes. @throws RuntimeError if they cannot be had. */
+export function withSampler<T>(
+  run: TrainedRun,
+  options: RunSamplerOptions,
+  use: (sampler: Sampler) => Promise<T>,
+): Promise<T> {
+  return withNetwork(run, options, async ({ runtime, network }) => use(await createSampler(runtime, network)));
 }
 
 /** The label of each of `count` samples where none are chosen: the classes in turn; null for a model without. */

@@ -9,6 +9,7 @@ import { buildEma, buildModel, buildOptimizer, buildPath, buildSchedule, buildTi
 import type { RunConfig } from './config.ts';
 import type { CouplingSetup } from './coupling-setup.ts';
 import type { RunData } from './run-data.ts';
+import type { TargetSetup } from './target-setup.ts';
 
 /** The network for a config and its data. @throws ConfigError if they do not fit together. */
 export function modelFor({ model, sampling }: RunConfig, { shape, classes }: RunData): Model {
@@ -24,13 +25,14 @@ export function modelFor({ model, sampling }: RunConfig, { shape, classes }: Run
 }
 
 /** What depends on the data. */
-export type TrainingParts = Pick<CouplingSetup, 'coupling' | 'pairingSteps'> & { readonly model: Model };
+export type TrainingParts = Pick<CouplingSetup, 'coupling' | 'pairingSteps'> &
+  Pick<TargetSetup, 'efm'> & { readonly model: Model };
 
 /** Everything that a trainer is made of. */
 export function trainerOptions(
   runtime: Runtime,
   config: RunConfig,
-  { model, coupling, pairingSteps }: TrainingParts,
+  { model, coupling, pairingSteps, efm }: TrainingParts,
 ): TrainerOptions {
   const path = buildPath(config.path);
   const { training, seed } = config;
@@ -45,11 +47,13 @@ export function trainerOptions(
       clip: training.clip,
       ema: training.ema !== null,
       accumulate: training.accumulate,
+      corrected: efm !== null,
     },
     preparation: {
       coupling,
       pairingSteps,
       time: buildTimeSampling(config.time),
+      efm,
       classes: model.classes,
       labelDropout: training.labelDropout,
       jitter: path.sigma > 0,

@@ -92,7 +92,7 @@ function settleNearest(search: PathSearch): number {
 
 /** Notes a shorter way to a column, through the row that is being scanned. */
 function reach(search: PathSearch, j: number, distance: number): void {
-  if (search.tableau.rowOf[j]! < 0) {
+  if (search.tableau.memory.rowOf[j]! < 0) {
     search.nearest = j;
     search.distance = distance;
   } else {
@@ -106,17 +106,17 @@ function reach(search: PathSearch, j: number, distance: number): void {
 /** Reaches the candidates of row i, and enters its other columns as one item, by their bound. */
 function scan(search: PathSearch, i: number, base: number): void {
   const { key, place } = search;
-  const { duals, columns, candidates } = search.tableau;
-  const { width, column, cost } = candidates;
+  const { columns, memory } = search.tableau;
+  const { duals, stride, count, column, cost, bound } = memory;
   search.scanned = i;
-  const start = i * width;
-  const end = start + candidates.count[i]!;
+  const start = i * stride;
+  const end = start + count[i]!;
   for (let k = start; k < end; k++) {
     const j = column[k]!;
     const distance = base + (cost[k]! - duals[j]!);
     if (distance < search.distance && distance < key[j]!) reach(search, j, distance);
   }
-  const rest = base + candidates.bound[i]!;
+  const rest = base + bound[i]!;
   if (!(rest < search.distance) || place[columns + i] !== 0) return;
   search.base[i] = base;
   lowerKey(search, columns + i, rest);
@@ -125,13 +125,13 @@ function scan(search: PathSearch, i: number, base: number): void {
 /** Reaches the columns of row i that were no candidates: those that matter become the new candidates, if there is room for them. */
 function scanRest(search: PathSearch, i: number): void {
   const { tableau, key } = search;
-  const { bound, spread } = tableau.candidates;
+  const { columns, memory, spread } = tableau;
+  const { bound, line, duals } = memory;
   const base = search.base[i]!;
   const reachable = search.distance - base;
   selectCandidates(tableau, i, reachable < Number.POSITIVE_INFINITY ? reachable : bound[i]! + 4 * spread);
   scan(search, i, base);
   if (!(base + bound[i]! < search.distance)) return;
-  const { line, duals, columns } = tableau;
   const offset = tableau.load(i);
   for (let j = 0; j < columns; j++) {
     const distance = base + (line[offset + j]! - duals[j]!);
@@ -142,7 +142,8 @@ function scanRest(search: PathSearch, i: number): void {
 /** Lowers the duals of the columns that were nearer than the path's end, and clears the memory of the search. */
 function finishSearch(search: PathSearch): void {
   const { tableau, touched, key, place, distance } = search;
-  const { columns, duals } = tableau;
+  const { columns, memory } = tableau;
+  const { duals } = memory;
   for (let k = 0; k < search.touchedCount; k++) {
     const item = touched[k]!;
     // Rounding can settle a column by a last digit beyond the end; duals must not increase.
@@ -164,7 +165,8 @@ function finishSearch(search: PathSearch): void {
  */
 export function augment(search: PathSearch, root: number): boolean {
   const { tableau, heap, key, from } = search;
-  const { columns, duals, rowOf, columnOf, pairCost } = tableau;
+  const { columns, memory } = tableau;
+  const { duals, rowOf, columnOf, pairCost } = memory;
   search.nearest = -1;
   search.distance = Number.POSITIVE_INFINITY;
   scan(search, root, 0);

@@ -1,5 +1,5 @@
 import { selectCandidates } from './assignment-candidates.ts';
-import { setPair, type Tableau } from './assignment-tableau.ts';
+import type { Tableau } from './assignment-tableau.ts';
 
 /** How rows are reduced. */
 export interface RowReduction {
@@ -21,63 +21,20 @@ export interface RowReduction {
  * are treated at once `turnsPerRow` times the rows at most, and later ones are left over.
  *
  * A pair that it makes without `excess` stays tight: its reduced cost is the least of its row. A column that has a pair keeps having one.
- * @param free  the rows without a pair, int32; gets those that are left.
+ * The turns are taken by a kernel, which stops at rows whose candidates do not suffice. The free rows are the first `count` of
+ * `memory.free`; those that are left come to stand there.
  * @returns how many are left.
  */
-export function reduceRows(
-  tableau: Tableau,
-  free: Int32Array,
-  { count, excess = 0, turnsPerRow = 4 }: RowReduction,
-): number {
-  const { rows, duals, rowOf, columnOf, candidates } = tableau;
-  const { width, bound, column, cost } = candidates;
-  let next = 0;
-  let left = 0;
-  let turns = 0;
-  while (next < count) {
-    const i = free[next++]!;
-    let least: number;
-    let second: number;
-    let nearest: number;
-    let other: number;
-    for (;;) {
-      least = second = Number.POSITIVE_INFINITY;
-      nearest = other = -1;
-      const start = i * width;
-      const end = start + candidates.count[i]!;
-      for (let k = start; k < end; k++) {
-        const reduced = cost[k]! - duals[column[k]!]!;
-        if (reduced < least) {
-          second = least;
-          other = nearest;
-          least = reduced;
-          nearest = k;
-        } else if (reduced < second || (reduced === least && rowOf[column[other]!]! >= 0 && rowOf[column[k]!]! < 0)) {
-          // A free column goes before one of equal worth that has a row.
-          second = reduced;
-          other = k;
-        }
-      }
-      if (second <= bound[i]!) break;
-      selectCandidates(tableau, i, bound[i]! + candidates.spread);
-    }
-    const lowered = duals[column[nearest]!]! - (second - least) - excess;
-    // Where the difference is lost in rounding, nothing is gained by going on at once.
-    const gained = lowered < duals[column[nearest]!]! && second < Number.POSITIVE_INFINITY;
-    if (gained) duals[column[nearest]!] = lowered;
-    else if (second === least && rowOf[column[nearest]!]! >= 0) nearest = other;
-    const j = column[nearest]!;
-    const former = rowOf[j]!;
-    if (former >= 0 && !gained) {
-      // Taking the column would only free another row.
-      free[left++] = i;
-      continue;
-    }
-    setPair(tableau, i, { column: j, cost: cost[nearest]! });
-    if (former < 0) continue;
-    columnOf[former] = -1;
-    if (turns++ < turnsPerRow * rows) free[--next] = former;
-    else free[left++] = former;
+export function reduceRows(tableau: Tableau, { count, excess = 0, turnsPerRow = 4 }: RowReduction): number {
+  const { rows, memory } = tableau;
+  const { kernels, bound, read, write } = memory;
+  write('next', 0);
+  write('count', count);
+  write('left', 0);
+  write('turns', 0);
+  write('mostTurns', turnsPerRow * rows);
+  for (let i = kernels.reduce(excess); i >= 0; i = kernels.reduce(excess)) {
+    selectCandidates(tableau, i, bound[i]! + tableau.spread);
   }
-  return left;
+  return read('left');
 }

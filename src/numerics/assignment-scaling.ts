@@ -11,7 +11,7 @@ const phases = 11;
 const turnsPerRow = 64;
 
 /** Frees every row. @returns how many they are. */
-function freeAll({ rows, columnOf, rowOf }: Tableau, free: Int32Array): number {
+function freeAll({ rows, memory: { columnOf, rowOf, free } }: Tableau): number {
   columnOf.fill(-1);
   rowOf.fill(-1);
   for (let i = 0; i < rows; i++) free[i] = i;
@@ -25,11 +25,11 @@ function freeAll({ rows, columnOf, rowOf }: Tableau, free: Int32Array): number {
  * Each excess is a power of two not far below the last place of float32 costs, so sums stay as exact as they are without it. For square
  * problems: in others, a column that stays free must keep its dual.
  *
- * @param free  int32 [rows]; gets all rows, since no pair of an auction is tight.
+ * All rows are free afterwards, since no pair of an auction is tight.
  * @returns how many they are.
  */
-export function scaleDuals(tableau: Tableau, free: Int32Array): number {
-  const { duals } = tableau;
+export function scaleDuals(tableau: Tableau): number {
+  const { duals } = tableau.memory;
   let least = Number.POSITIVE_INFINITY;
   let greatest = Number.NEGATIVE_INFINITY;
   for (let j = 0; j < duals.length; j++) {
@@ -38,8 +38,8 @@ export function scaleDuals(tableau: Tableau, free: Int32Array): number {
   }
   let excess = 2 ** (Math.floor(Math.log2(greatest - least)) + first);
   for (let phase = 0; phase < phases && excess > 0; phase++) {
-    reduceRows(tableau, free, { count: freeAll(tableau, free), excess, turnsPerRow });
+    reduceRows(tableau, { count: freeAll(tableau), excess, turnsPerRow });
     excess *= 2 ** -step;
   }
-  return freeAll(tableau, free);
+  return freeAll(tableau);
 }

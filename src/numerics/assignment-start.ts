@@ -1,5 +1,5 @@
 /** Where the assignment solver starts from: duals of the columns, lower bounds of the rows, and the pairs of a given pairing. */
-import { selectCandidates } from './assignment-candidates.ts';
+import { rowAddress, selectCandidates } from './assignment-candidates.ts';
 import { infeasible, invalidEntry } from './assignment-errors.ts';
 import { setPair, type Tableau } from './assignment-tableau.ts';
 
@@ -16,26 +16,18 @@ export interface TableauStart {
  * constants change no assignment, but keep rows that are cheap everywhere, as short vectors are, from being every column's nearest.
  * Where there are more columns than rows, a column that stays free must have the largest dual, so all of them start from zero.
  */
-function reduceColumns({ rows, columns, line, duals, load, candidates }: Tableau): void {
+function reduceColumns(tableau: Tableau): void {
+  const { rows, columns, load, memory } = tableau;
+  const { duals, bound, kernels } = memory;
   const square = rows === columns;
   duals.fill(square ? Number.POSITIVE_INFINITY : 0);
   for (let i = 0; i < rows; i++) {
-    const offset = load(i);
-    let least = Number.POSITIVE_INFINITY;
-    for (let j = 0; j < columns; j++) {
-      const value = line[offset + j]!;
-      // Written so that what is not a number is met here too.
-      if (value >= least) continue;
-      if (!(value > Number.NEGATIVE_INFINITY)) throw invalidEntry();
-      least = value;
-    }
+    const row = rowAddress(tableau, load(i));
+    const least = kernels.least(row);
+    if (Number.isNaN(least)) throw invalidEntry();
     if (least === Number.POSITIVE_INFINITY) throw infeasible();
-    candidates.bound[i] = least;
-    if (!square) continue;
-    for (let j = 0; j < columns; j++) {
-      const value = line[offset + j]! - least;
-      if (value < duals[j]!) duals[j] = value;
-    }
+    bound[i] = least;
+    if (square) kernels.lower(row, least);
   }
   for (let j = 0; j < columns; j++) if (duals[j] === Number.POSITIVE_INFINITY) throw infeasible();
 }
@@ -45,17 +37,17 @@ function reduceColumns({ rows, columns, line, duals, load, candidates }: Tableau
  * tight: whose reduced cost is the least of their row. One pass over the costs.
  */
 function keepTightPairs(tableau: Tableau, start: Int32Array): void {
-  const { rows, duals, candidates } = tableau;
-  const { width, count, column: columnAt, cost: costAt } = candidates;
+  const { rows, memory } = tableau;
+  const { duals, stride, count, column: columnAt, cost: costAt } = memory;
   for (let i = 0; i < rows; i++) {
     const column = start[i]!;
     const cost = tableau.cost(i, column);
     const reduced = cost - duals[column]!;
-    selectCandidates(tableau, i, reduced + candidates.spread);
+    selectCandidates(tableau, i, reduced + tableau.spread);
     if (count[i] === 0) throw infeasible();
     let tight = cost < Number.POSITIVE_INFINITY;
-    const end = i * width + count[i]!;
-    for (let k = i * width; tight && k < end; k++) tight = costAt[k]! - duals[columnAt[k]!]! >= reduced;
+    const end = i * stride + count[i]!;
+    for (let k = i * stride; tight && k < end; k++) tight = costAt[k]! - duals[columnAt[k]!]! >= reduced;
     if (tight) setPair(tableau, i, { column, cost });
   }
 }
@@ -90,12 +82,13 @@ function roundedDuals(tableau: Tableau, { columnOf, duals }: TableauStart): Floa
 /**
  * Prepares a tableau: duals, bounds, and with a start the pairs that are tight under the duals.
  *
- * @param free  int32 [rows], gets the rows without a pair.
+ * The rows without a pair are the first of `memory.free` afterwards.
  * @returns how many they are.
  * @throws NumericalError for NaN, an infinity of the wrong sign, or a row or column without a possible pair.
  */
-export function prepare(tableau: Tableau, free: Int32Array, start: TableauStart | null): number {
-  const { rows, columns, duals, columnOf } = tableau;
+export function prepare(tableau: Tableau, start: TableauStart | null): number {
+  const { rows, columns, memory } = tableau;
+  const { duals, columnOf, free } = memory;
   const given = start === null || rows !== columns ? null : roundedDuals(tableau, start);
   if (given === null) reduceColumns(tableau);
   else duals.set(given);

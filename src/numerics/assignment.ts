@@ -94,7 +94,7 @@ function tableauStart(tableau: Tableau, start: AssignmentStart, maximize: boolea
 }
 
 /** Takes the start's pairing in place of the solution if it costs no more, so that ties do not change a pairing. */
-function preferStart({ cost, columnOf, pairCost }: Tableau, start: Int32Array): void {
+function preferStart({ cost, memory: { columnOf, pairCost } }: Tableau, start: Int32Array): void {
   // Sum of the differences and what rounding took from it, [neumaier:74].
   let sum = 0;
   let lost = 0;
@@ -119,7 +119,10 @@ function preferStart({ cost, columnOf, pairCost }: Tableau, start: Int32Array): 
 }
 
 function result(tableau: Tableau, maximize: boolean, augmentations: number): Assignment {
-  const { rows, columns, transposed, duals, columnOf, pairCost } = tableau;
+  const { rows, columns, transposed, memory } = tableau;
+  const { columnOf, pairCost } = memory;
+  // The memory is the next problem's too.
+  const duals = memory.duals.slice();
   const sign = maximize ? -1 : 1;
   const lineDuals = new Float64Array(rows);
   let total = 0;
@@ -128,16 +131,17 @@ function result(tableau: Tableau, maximize: boolean, augmentations: number): Ass
     lineDuals[i] = sign * (pairCost[i]! - duals[columnOf[i]!]!);
   }
   if (maximize) for (let j = 0; j < columns; j++) duals[j] = 0 - duals[j]!;
-  if (!transposed) return { rowToColumn: columnOf, total, rowDuals: lineDuals, columnDuals: duals, augmentations };
+  if (!transposed)
+    return { rowToColumn: columnOf.slice(), total, rowDuals: lineDuals, columnDuals: duals, augmentations };
   const rowToColumn = new Int32Array(columns).fill(-1);
   for (let i = 0; i < rows; i++) rowToColumn[columnOf[i]!] = i;
   return { rowToColumn, total, rowDuals: duals, columnDuals: lineDuals, augmentations };
 }
 
 /** The paper makes two rounds: a row that was left over in the first often finds its column in the second. */
-function reduceTwice(tableau: Tableau, free: Int32Array, count: number): number {
-  const left = reduceRows(tableau, free, { count });
-  return reduceRows(tableau, free, { count: left });
+function reduceTwice(tableau: Tableau, count: number): number {
+  const left = reduceRows(tableau, { count });
+  return reduceRows(tableau, { count: left });
 }
 
 /**
@@ -152,7 +156,8 @@ const manyLeft = 1 / 8;
  * Column reduction, augmenting row reduction and shortest augmenting paths of [jonker:87], with scaled auctions, [bertsekas:88], where the
  * reductions leave many rows; the steps look at each row's nearest columns
  * only, and at all of its columns where these do not prove themselves sufficient (see `assignment-candidates.ts`). Rectangular problems
- * as in [crouse:16]: the paths start from the smaller side. Costs are read in place, neither changed nor copied. Deterministic. Sums and comparisons are float64 without tolerances: integers, and float32 costs whose exponents differ by
+ * as in [crouse:16]: the paths start from the smaller side. Costs are not changed; matrices up to 4 MiB are copied to where the WebAssembly
+ * kernels see them, larger ones row by row (see `assignment-memory.ts`). Deterministic. Sums and comparisons are float64 without tolerances: integers, and float32 costs whose exponents differ by
  * less than about 20, are added exactly; otherwise the total is least up to rounding.
  *
  * A start that is optimal already is returned as it is, ties or not.
@@ -171,14 +176,13 @@ export function solveAssignment(
   const { rows } = tableau;
   const from = start === null ? null : tableauStart(tableau, start, maximize);
   if (rows === 0) return result(tableau, maximize, 0);
-  const free = new Int32Array(rows);
-  let count = prepare(tableau, free, from);
-  count = reduceTwice(tableau, free, count);
+  let count = reduceTwice(tableau, prepare(tableau, from));
   if (count > rows * manyLeft && rows === tableau.columns) {
-    count = reduceTwice(tableau, free, scaleDuals(tableau, free));
+    count = reduceTwice(tableau, scaleDuals(tableau));
   }
   if (count > 0) {
     const search = createPathSearch(tableau);
+    const { free } = tableau.memory;
     for (let k = 0; k < count; k++) if (!augment(search, free[k]!)) throw infeasible();
   }
   if (from !== null) preferStart(tableau, from.columnOf);

@@ -1,4 +1,5 @@
 /** Training data on the way to a step: loader -> latents -> coupling -> times, labels and noise as the step's inputs. */
+import type { EfmTarget, TargetReport } from '../closed-form/efm-batch.ts';
 import type { Coupling, Pairing, PairingReport } from '../coupling/coupling.ts';
 import type { Batch, VectorBatch } from '../data/batch.ts';
 import type { Loader } from '../data/loader.ts';
@@ -56,6 +57,8 @@ export interface PreparationParts {
   /** Steps whose batches are paired at once; default 1. */
   readonly pairingSteps?: number;
   readonly time: TimeSampling;
+  /** Targets of empirical flow matching; `null` or absent for the path's own velocity. */
+  readonly efm?: EfmTarget | null;
   /** Number of classes; `null` for a model without labels. */
   readonly classes: number | null;
   /** Probability of replacing a label by the null class. */
@@ -71,6 +74,8 @@ export interface PreparedBatch {
   readonly commit: () => void;
   /** What the coupling did with the batches that it paired at once, this one among them; `null` or absent: nothing. */
   readonly report?: PairingReport | null;
+  /** How stochastic the targets are, where they are those of empirical flow matching. */
+  readonly target?: TargetReport;
 }
 
 /**
@@ -98,4 +103,27 @@ export function batchInputs(
     );
   }
   return inputs;
+}
+
+/** The rows of a batch: noise and data side by side, and which data they are. */
+export type PairedRows = Pick<Pairing, 'source' | 'target' | 'labels'> & Pick<LatentBatch, 'indices' | 'flipped'>;
+
+/** Inputs of a batch as `batchInputs` has them, with the correction of its velocities where the target is empirical. */
+export async function prepareBatch(
+  rows: PairedRows,
+  imagesSeen: number,
+  parts: PreparationParts,
+): Promise<Pick<PreparedBatch, 'inputs' | 'target'>> {
+  const inputs = batchInputs(rows, imagesSeen, parts);
+  const { efm = null, classes } = parts;
+  if (efm === null) return { inputs };
+  const { source, target, indices, flipped } = rows;
+  const told = inputs.labels as Int32Array | undefined; // int32, as `batchInputs` makes them
+  const labels = Array.from(indices, (_, row) => {
+    const label = told?.[row] ?? null;
+    return label === classes ? null : label;
+  });
+  const time = inputs.time as Float32Array; // float32, likewise
+  const { correction, report } = await efm.correct({ source, target, time, indices, flipped, labels }, imagesSeen);
+  return { inputs: { ...inputs, correction }, target: report };
 }

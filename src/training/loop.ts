@@ -1,4 +1,5 @@
 /** Runs a trainer to its end: steps with the next batch prepared meanwhile, validation, checkpoints, an orderly stop. */
+import type { TargetReport } from '../closed-form/efm-batch.ts';
 import type { PairingReport, WholeCost } from '../coupling/coupling.ts';
 import type { PreparedBatch } from './batches.ts';
 import type { PreliminaryProgress } from './preparation.ts';
@@ -16,6 +17,8 @@ export interface StepEvent extends StepResult {
   readonly hostShare: number;
   /** What the coupling did for this step; absent where it assigns nothing. */
   readonly pairing?: PairingReport;
+  /** How stochastic the targets of this step's first batch are; absent where they are those of flow matching. */
+  readonly target?: TargetReport;
 }
 
 /** Work on the coupling before the first step. */
@@ -75,6 +78,12 @@ export interface LoopOutcome {
 /** Whether a multiple of `every` lies in (before, after]. */
 function passed(every: number, before: number, after: number): boolean {
   return Math.floor(after / every) > Math.floor(before / every);
+}
+
+/** What was done for a step besides its inputs, as its event tells it. */
+function reportsOf([first]: readonly PreparedBatch[]): Pick<StepEvent, 'pairing' | 'target'> {
+  const { report = null, target } = first ?? {};
+  return { ...(report === null ? {} : { pairing: report }), ...(target === undefined ? {} : { target }) };
 }
 
 /** Speed and waiting over the last steps. */
@@ -212,9 +221,7 @@ export async function runTraining(trainer: Trainer, options: LoopOptions): Promi
     const due = (every: number) => last || passed(every, before, imagesSeen);
     pace.add(trainer.imagesPerStep, waitedMs);
     if (due(logEveryImages)) {
-      const report = batches[0]?.report ?? null;
-      const pairing = report === null ? {} : { pairing: report };
-      onEvent({ kind: 'step', ...result, images, ...pace.read(images - imagesSeen), ...pairing });
+      onEvent({ kind: 'step', ...result, images, ...pace.read(images - imagesSeen), ...reportsOf(batches) });
     }
     const validates = validation !== null && due(validation.everyImages);
     if (validates) await validate();

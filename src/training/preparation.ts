@@ -1,11 +1,11 @@
 /** Prepares the inputs of steps: batches from the data, paired with noise one step or several at a time. */
 import type { CouplingBatch, PairingReport } from '../coupling/coupling.ts';
 import {
-  batchInputs,
   type LatentBatch,
   type LatentBatches,
   type PreparationParts,
   type PreparedBatch,
+  prepareBatch,
 } from './batches.ts';
 import type { StepParts } from './step.ts';
 
@@ -73,16 +73,20 @@ async function pairGroup(
   const { source, target, labels, report, commit = () => {} } = await coupling.pair(group, { seed, imagesSeen });
   const elements = target.length / labels.length;
   const count = labels.length / parts.batch;
-  return Array.from({ length: count }, (_, index) => {
+  const batches: PreparedBatch[] = [];
+  for (let index = 0; index < count; index++) {
     const [begin, end] = [index * parts.batch, (index + 1) * parts.batch];
     const rows = {
       source: source.subarray(begin * elements, end * elements),
       target: target.subarray(begin * elements, end * elements),
       labels: labels.subarray(begin, end),
+      indices: group.indices.subarray(begin, end),
+      flipped: group.flipped.subarray(begin, end),
     };
-    const inputs = batchInputs(rows, start + begin, preparation);
-    return { inputs, commit: index === count - 1 ? commit : () => {}, report };
-  });
+    const prepared = await prepareBatch(rows, start + begin, preparation);
+    batches.push({ ...prepared, commit: index === count - 1 ? commit : () => {}, report });
+  }
+  return batches;
 }
 
 /**

@@ -39,6 +39,8 @@ export interface StepParts {
   readonly ema: boolean;
   /** Batches whose gradients are averaged for one update. */
   readonly accumulate: number;
+  /** Whether batches of training bring what is added to the path's velocity; default false. */
+  readonly corrected?: boolean;
 }
 
 type Ports = [string, Tensor][];
@@ -64,6 +66,12 @@ export function batchTypes({ model, path, batch }: StepParts): Record<string, Te
   };
 }
 
+/** Types of the inputs in training: those of evaluation, and the correction of the velocity. */
+function trainingTypes(parts: StepParts): Record<string, TensorType> {
+  const types = batchTypes(parts);
+  return parts.corrected === true ? { ...types, correction: types.target } : types;
+}
+
 function placeholders(types: Readonly<Record<string, TensorType>>): {
   readonly inputs: Record<string, Tensor>;
   readonly ports: Ports;
@@ -78,9 +86,10 @@ function batchLosses(
   parameters: TensorTree,
   inputs: Readonly<Record<string, Tensor>>,
 ): Tensor {
-  const { source, target, time, labels = null, jitter = null } = inputs;
+  const { source, target, time, labels = null, jitter = null, correction = null } = inputs;
   const { xt, velocity } = path.sample({ source, target, time, jitter });
-  return velocityLoss(model.apply(parameters, { x: xt, time, labels }), velocity);
+  const wanted = correction === null ? velocity : add(velocity, correction);
+  return velocityLoss(model.apply(parameters, { x: xt, time, labels }), wanted);
 }
 
 /** Root of the sum of squares over all tensors, []. */
@@ -198,7 +207,7 @@ function updateOutputs(parts: StepParts, units: readonly UpdateUnit[], scalars: 
 /** One whole training step: forward, backward, clipping, optimiser, average. Results: `loss` and `gradientNorm`, []. */
 export function stepGraph(parts: StepParts): Graph {
   const { tree, ports } = parameterInputs(parts.parameters, PARAMETERS);
-  const batch = placeholders(batchTypes(parts));
+  const batch = placeholders(trainingTypes(parts));
   const scalars = placeholders(scalarTypes(parts));
   const loss = reduceMean(batchLosses(parts, tree, batch.inputs));
   const gradients = gradient(
@@ -215,7 +224,7 @@ export function stepGraph(parts: StepParts): Graph {
 /** First half of a step in parts: adds the batch's gradients to group `accumulated`. Result: `loss`, []. */
 export function accumulateGraph(parts: StepParts): Graph {
   const { tree, ports } = parameterInputs(parts.parameters, PARAMETERS);
-  const batch = placeholders(batchTypes(parts));
+  const batch = placeholders(trainingTypes(parts));
   const loss = reduceMean(batchLosses(parts, tree, batch.inputs));
   const gradients = gradient(
     loss,

@@ -15,11 +15,11 @@ describe('reproduce', () => {
   it.each([
     [
       ['reproduce', 'batch-ot-bond'],
-      'Expected the name of a figure or table: batch-ot-bound, loom-fig9; got batch-ot-bond. In reproduce. Try batch-ot-bound.',
+      `Expected the name of a figure or table: ${Object.keys(reproductions).join(', ')}; got batch-ot-bond. In reproduce. Try batch-ot-bound.`,
     ],
     [
       ['reproduce', 'figure-9'],
-      'Expected the name of a figure or table: batch-ot-bound, loom-fig9; got figure-9. In reproduce.',
+      `Expected the name of a figure or table: ${Object.keys(reproductions).join(', ')}; got figure-9. In reproduce.`,
     ],
     [['reproduce', 'constructor'], 'got constructor'],
     [['reproduce', 'batch-ot-bound', '--scale', 'huge'], 'Allowed choices are laptop, paper.'],

@@ -54,8 +54,11 @@ export function fakeRunner(train: (request: TrainRequest) => Promise<TrainOutcom
       const paths = [request.gridPath, request.arraysPath].filter((path) => path !== null);
       return { samples: request.seeds.length, seconds: 2, evaluations: 40, converged: true, paths };
     },
+    analyzeBounds: () => Promise.reject(new Error('unexpected analysis')),
+    analyzeClosedForm: () => Promise.reject(new Error('unexpected analysis')),
     analyzeCoupling: () => Promise.reject(new Error('unexpected analysis')),
     analyzeCurvature: () => Promise.reject(new Error('unexpected analysis')),
+    analyzePruningStability: () => Promise.reject(new Error('unexpected analysis')),
   };
   return { runner, trained, sampled };
 }

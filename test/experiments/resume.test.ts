@@ -92,6 +92,16 @@ const configs: readonly [string, RunConfig, number][] = [
     64,
   ],
   [
+    'empirical targets of the labels told, over accumulated batches',
+    smallConfig('points', { target: { kind: 'efm', candidates: 30 }, training: { accumulate: 2 } }),
+    64,
+  ],
+  [
+    'empirical targets of a shared bank',
+    smallConfig('points', { target: { kind: 'efm', candidates: 40, bank: 'shared' } }),
+    32,
+  ],
+  [
     'minibatch optimal transport over several steps at once',
     smallConfig('points', { coupling: { kind: 'minibatch-ot', largeBatch: 128 } }),
     32,

@@ -31,11 +31,15 @@ export const reshapePrimitive: Primitive<ShapeAttributes> = {
   },
   gradient: ({ inputs: [x] }, [d]) => [reshape(d as Tensor, x.shape)],
   lowering: {
-    default: (emit, { inputs: [x], attributes }) => [emit.node('Reshape', [x, emit.ints(attributes.shape)])],
+    // ONNX reads a size 0 as "the same as before" unless it is told otherwise.
+    default: (emit, { inputs: [x], attributes: { shape } }) => [
+      emit.node('Reshape', [x, emit.ints(shape)], shape.includes(0) ? { attributes: { allowzero: { int: 1 } } } : {}),
+    ],
   },
   reference: ([x]) => [x.data],
   examples: [
     { inputs: [{ shape: [2, 6] }], attributes: { shape: [3, 4] } },
+    { inputs: [{ shape: [0, 3] }], attributes: { shape: [3, 4, 0] } },
     { inputs: [{ shape: [1] }], attributes: { shape: [] } },
   ],
   counterexamples: [

@@ -100,6 +100,41 @@ export const cosPrimitive = unary('cos', {
   f: Math.cos,
   gradient: (d, x, _y, { multiply }) => negate(multiply(d, sin(x))),
 });
+export const floorPrimitive = unary('floor', {
+  onnx: 'Floor',
+  f: Math.floor,
+  gradient: (d, _x, _y, { multiply }) => multiply(d, 0),
+});
+export const ceilPrimitive = unary('ceil', {
+  onnx: 'Ceil',
+  f: Math.ceil,
+  gradient: (d, _x, _y, { multiply }) => multiply(d, 0),
+});
+
+/** The nearest whole number; of two equally near the even one. */
+function roundHalfToEven(x: number): number {
+  const low = Math.floor(x);
+  const part = x - low;
+  return part < 0.5 || (part === 0.5 && low % 2 === 0) ? low : low + 1;
+}
+
+const lowerRound: Lower<None> = (emit, { inputs: [x], inputTypes: [{ dtype }] }) => {
+  if (emit.provider !== 'webgpu') return [emit.node('Round', [x])];
+  // Without a kernel of its own: halves go up, and then down again where that is odd.
+  const up = emit.node('Floor', [emit.node('Add', [x, emit.scalar(dtype, 0.5)])]);
+  const tie = emit.node('Equal', [emit.node('Sub', [up, x]), emit.scalar(dtype, 0.5)]);
+  const even = emit.node('Mul', [
+    emit.node('Floor', [emit.node('Mul', [up, emit.scalar(dtype, 0.5)])]),
+    emit.scalar(dtype, 2),
+  ]);
+  return [emit.node('Where', [tie, even, up])];
+};
+
+export const roundPrimitive = unary('round', {
+  onnx: lowerRound,
+  f: roundHalfToEven,
+  gradient: (d, _x, _y, { multiply }) => multiply(d, 0),
+});
 
 function applyUnary(primitive: Primitive<None>, x: Tensor): Tensor {
   return applyPrimitive(primitive, [x], {})[0];
@@ -159,4 +194,19 @@ export function sin(x: Tensor): Tensor {
 /** Cosine; x in radians. */
 export function cos(x: Tensor): Tensor {
   return applyUnary(cosPrimitive, x);
+}
+
+/** The largest whole number not above x; gradient 0. */
+export function floor(x: Tensor): Tensor {
+  return applyUnary(floorPrimitive, x);
+}
+
+/** The smallest whole number not below x; gradient 0. */
+export function ceil(x: Tensor): Tensor {
+  return applyUnary(ceilPrimitive, x);
+}
+
+/** The nearest whole number, of two equally near the even one; gradient 0. */
+export function round(x: Tensor): Tensor {
+  return applyUnary(roundPrimitive, x);
 }

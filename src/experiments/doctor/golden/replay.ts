@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { DataError } from '../../../errors.ts';
 import { replayTimeEmbedding } from './adm-timestep-embedding.ts';
+import { replayClosedForm } from './closed-form.ts';
+import { replayEfm } from './efm.ts';
 import { replayEma } from './ema.ts';
 import { replayGaussianField } from './gaussian-field.ts';
 import { replayLoomSim } from './loom-sim.ts';
@@ -22,6 +24,8 @@ export const replayers: Readonly<Record<string, Replayer>> = {
   ode_dopri5_torchdiffeq_controller: replayOdeDopri5,
   ot1d: replayOt1d,
   ema: replayEma,
+  closed_form: replayClosedForm,
+  efm: replayEfm,
   gaussian_field: replayGaussianField,
   adm_timestep_embedding_dim8: replayTimeEmbedding,
   loom_sim: replayLoomSim,

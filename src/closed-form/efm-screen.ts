@@ -1,0 +1,69 @@
+/** Finds the few candidates of a bank that have weight, from products that are computed for many at once in float32. */
+import { type Candidates, type EfmPair, negligibleLogit, relativeLogit } from './efm-target.ts';
+
+/** Products of one point with rows of a matrix. */
+export interface Screen {
+  /** xt.b for each row b of the matrix: float32 [any]. */
+  readonly products: Float32Array;
+  /** |b|^2 of each row: float64 [any]. */
+  readonly squares: Float64Array;
+  /** The largest |b|. */
+  readonly largestNorm: number;
+}
+
+/** Candidates that have weight, with their logits less that of x1. */
+export interface WeighedCandidates {
+  readonly rows: Uint32Array;
+  readonly logits: Float64Array;
+}
+
+/** Error of a float32 product over the norms of its factors: a few roundings, as their errors differ in sign. */
+const productError = 2 ** -22;
+/** Error that a logit may have: it is then the relative error of a weight. */
+const allowedError = 1e-4;
+
+function dot(a: EfmPair['source'], b: EfmPair['source']): number {
+  let sum = 0;
+  for (let k = 0; k < a.length; k++) sum += a[k]! * b[k]!;
+  return sum;
+}
+
+/**
+ * Relative logits from products: with s = t / (1 - t), -s x0.(x1 - b) - s^2 |x1 - b|^2 / 2
+ * = s / (1 - t) (xt.b - xt.x1) - s^2 / 2 (|b|^2 - |x1|^2).
+ */
+function screened({ source, target, time }: EfmPair, rows: Uint32Array, screen: Screen) {
+  const slope = time / (1 - time);
+  const ends = { source: dot(source, source), cross: dot(source, target), target: dot(target, target) };
+  const own = (1 - time) * ends.cross + time * ends.target;
+  const logits = new Float64Array(rows.length);
+  for (const [j, row] of rows.entries()) {
+    const along = screen.products[row]! - own;
+    logits[j] = (slope / (1 - time)) * along - 0.5 * slope ** 2 * (screen.squares[row]! - ends.target);
+  }
+  const square = (1 - time) ** 2 * ends.source + 2 * time * (1 - time) * ends.cross + time ** 2 * ends.target;
+  const norms = Math.sqrt(square) * screen.largestNorm;
+  return { logits, error: (productError * norms * slope) / (1 - time) };
+}
+
+/**
+ * The candidates with weight. Their logits are computed by differences in float64 where those from products may err by more than 1e-4, which
+ * is at late times: there few candidates are left.
+ * @param screen  `null`: all logits are computed by differences.
+ */
+export function weighCandidates(pair: EfmPair, { values, rows }: Candidates, screen: Screen | null): WeighedCandidates {
+  const exactly = (row: number) => relativeLogit(pair, values, row);
+  // At time 1 there is nothing to be weighed.
+  if (pair.time >= 1) return { rows: new Uint32Array(), logits: new Float64Array() };
+  if (screen === null) return { rows, logits: Float64Array.from(rows, exactly) };
+  const { logits, error } = screened(pair, rows, screen);
+  let least = 0;
+  for (const logit of logits) least = Math.max(least, logit);
+  // The largest may be overestimated, and a candidate underestimated.
+  least += negligibleLogit - 2 * error;
+  const kept = rows.filter((_, j) => logits[j]! >= least);
+  return {
+    rows: kept,
+    logits: error > allowedError ? Float64Array.from(kept, exactly) : logits.filter((l) => l >= least),
+  };
+}
