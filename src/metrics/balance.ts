@@ -2,13 +2,13 @@
 import { ConfigError } from '../errors.ts';
 import { estimateMean } from '../numerics/estimate.ts';
 import { stream } from '../numerics/stream.ts';
-import { describeConvention, type Metric } from './metric.ts';
+import { describeConvention, finiteOrNull, type Metric } from './metric.ts';
 
 /**
  * KL divergence of a histogram's shares from equal shares: sum_v p_v log(p_v K) in nats, for K values. 0 where all are equally
  * frequent, log K where only one occurs.
  *
- * Source: [briq:26], where it measures how balanced an attribute is.
+ * Source: [briq:26], table 1.
  */
 export function divergenceFromUniform(counts: ArrayLike<number>): number {
   let total = 0;
@@ -69,7 +69,7 @@ export function balanceMetric(attribute: Int32Array, options: BalanceOptions): M
     value: divergenceFromUniform(histogram(attribute, values, (i) => i)),
     unit: 'nats',
     samples: { images: attribute.length, resamples },
-    standardError: count > 1 ? standardError * Math.sqrt(count) : null,
+    standardError: finiteOrNull(standardError * Math.sqrt(count)),
     convention: describeConvention({ attribute: name, values, images: attribute.length, divergence: 'KL to uniform' }),
   };
 }

@@ -26,7 +26,7 @@ export interface FrechetDistance {
  * so the trace of the root is the sum of these. No root of a matrix and no complex number occurs, singular covariances need no
  * term added to their diagonal, and the result is off by rounding of the traces only. Rounding below 0 is cut off.
  *
- * Sources: [dowson:82], eq. (4); [heusel:17], eq. (6).
+ * Sources: [dowson:82]; [heusel:17], eq. (6).
  * @throws ConfigError if the features are of different networks.
  */
 export async function frechetDistance(

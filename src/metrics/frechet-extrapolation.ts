@@ -41,7 +41,7 @@ function countsUpTo(count: number, { points, least }: { readonly points: number;
  * Fréchet distances of random subsets of the generated images, and the line in 1 / count through them: its value at 0 is an estimate
  * of the distance of infinitely many images. The bias that falls as 1 / count is removed on the side of the generated images only.
  *
- * Source: [chong:20], section 3.3 and algorithm 1: subsets of evenly spaced sizes, an ordinary least squares line.
+ * Source: [chong:20], algorithm 1: subsets of evenly spaced sizes, an ordinary least squares line.
  * @throws ConfigError if the counts do not fit.
  */
 export async function extrapolateFrechet(

@@ -3,7 +3,7 @@ import { estimateMean } from '../numerics/estimate.ts';
 import { permutation } from '../numerics/permutation.ts';
 import { stream } from '../numerics/stream.ts';
 import { describeNetwork, type FeatureSet, rowsOfFeatures } from './feature-set.ts';
-import { describeConvention, type Metric } from './metric.ts';
+import { describeConvention, finiteOrNull, type Metric } from './metric.ts';
 
 /** Sums of a row may be off by this much, as class probabilities in float32 are. */
 const sumTolerance = 1e-3;
@@ -82,14 +82,14 @@ export function inceptionScores(probabilities: FeatureSet, options: InceptionSco
  */
 export function inceptionScoreMetric(probabilities: FeatureSet, options: InceptionScoreOptions = {}): Metric {
   const { splits = 10, seed = 0 } = options;
-  const { mean, standardError, count } = estimateMean(inceptionScores(probabilities, options));
+  const { mean, standardError } = estimateMean(inceptionScores(probabilities, options));
   const images = probabilities.values.length / probabilities.dimensions;
   return {
     name: 'inception-score',
     value: mean,
     unit: 'classes',
     samples: { generated: images, splits },
-    standardError: count > 1 ? standardError : null,
+    standardError: finiteOrNull(standardError),
     convention: describeConvention({
       classifier: describeNetwork(probabilities),
       'generated-count': images,

@@ -9,7 +9,7 @@ import { stream } from '../numerics/stream.ts';
 import { checkSameNetwork, type FeatureSet, featureChoices, rowsOfFeatures } from './feature-set.ts';
 import type { ProductOptions } from './feature-statistics.ts';
 import { selectRows } from './frechet-distance.ts';
-import { describeConvention, type Metric } from './metric.ts';
+import { describeConvention, finiteOrNull, type Metric } from './metric.ts';
 
 /** Rows and columns of a tile of kernel values. */
 const tileRows = 512;
@@ -119,13 +119,12 @@ export async function kernelMetric(
 ): Promise<Metric> {
   checkSameNetwork(generated, reference);
   const result = await discrepancy(rowsOfFeatures(generated), rowsOfFeatures(reference), products);
-  const error = discrepancyError(result);
   return {
     name: 'kernel-distance',
     value: result.value,
     unit: 'kernel units',
     samples: { generated: result.m, reference: result.n },
-    standardError: Number.isFinite(error) ? error : null,
+    standardError: finiteOrNull(discrepancyError(result)),
     convention: kernelConvention(reference, 'unbiased, all pairs'),
   };
 }
@@ -169,7 +168,7 @@ export async function kernelDistanceOfSubsets(
  *
  * Subsets share images, so their standard deviation over sqrt(subsets) would be too small where there are many: the error divides by
  * no more than the number of subsets that could be drawn without sharing.
- * Source: [binkowski:18], section 4 (100 subsets of 1000 in their code's default).
+ * Source: [binkowski:18], section 4.
  */
 export async function kernelSubsetMetric(
   generated: FeatureSet,

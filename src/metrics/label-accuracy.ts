@@ -2,7 +2,7 @@
 import { ConfigError, ShapeError } from '../errors.ts';
 import { estimateMean } from '../numerics/estimate.ts';
 import { describeNetwork, type FeatureSet, rowsOfFeatures } from './feature-set.ts';
-import { describeConvention, type Metric } from './metric.ts';
+import { describeConvention, finiteOrNull, type Metric } from './metric.ts';
 
 /** The class with the largest score of each row, the first of equal ones; int32 [images]. @throws NumericalError if a score is not finite. */
 export function predictedLabels(scores: FeatureSet): Int32Array {
@@ -60,7 +60,7 @@ export function labelAccuracy(scores: FeatureSet, wanted: Int32Array): LabelAccu
     value: mean,
     unit: 'fraction',
     samples: { generated: count, labels: images.filter((n) => n > 0).length },
-    standardError: count > 1 ? standardError : null,
+    standardError: finiteOrNull(standardError),
     convention: describeConvention({ classifier: describeNetwork(scores), classes }),
   };
   const byLabel = [...images.entries()]

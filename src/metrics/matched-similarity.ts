@@ -71,7 +71,7 @@ async function unmatchedCosines(a: Float64Array, b: Float64Array, s: { elements:
 /**
  * Cosine similarity of matched pairs beside that of unmatched ones.
  *
- * Source: [briq:26], which compares models by the images that they make of the same noise.
+ * Source: [briq:26], table 3: images that models make of the same noise, and shuffled pairs.
  * @throws ShapeError if the sets have not equally many rows, at least two; ConfigError if networks differ; NumericalError for zeros.
  */
 export async function matchedSimilarity(

@@ -4,7 +4,7 @@ import type { TileOptions } from '../numerics/distance-tiles.ts';
 import { estimateMean } from '../numerics/estimate.ts';
 import { nearestNeighbours } from '../numerics/nearest-neighbours.ts';
 import { checkSameNetwork, type FeatureSet, featureChoices, rowsOfFeatures } from './feature-set.ts';
-import { describeConvention, type Metric } from './metric.ts';
+import { describeConvention, finiteOrNull, type Metric } from './metric.ts';
 
 export interface MemorisationOptions extends TileOptions {
   /** A generated image counts as memorised if its ratio of distances is below this. Default 1/3. */
@@ -26,7 +26,7 @@ export interface TrainingNeighbours {
 /**
  * The nearest training images of each generated one.
  *
- * Sources: [yoon:23], section 3 (ratio of the two nearest distances); [alaa:22], eq. (11) (authenticity).
+ * Sources: [yoon:23], section 3 (ratio of the two nearest distances); [alaa:22] (authenticity).
  * @throws ConfigError for fewer than two training images, or features of different networks.
  */
 export async function trainingNeighbours(
@@ -76,9 +76,9 @@ export async function memorisationMetrics(
   const samples = { generated: ratios.length, training: training.values.length / training.dimensions };
   const choices = { ...featureChoices(training), 'reference-count': samples.training, distance: 'euclidean' };
   const metric = (name: string, unit: string, values: ArrayLike<number>, more = {}): Metric => {
-    const { mean, standardError, count } = estimateMean(values);
+    const { mean, standardError } = estimateMean(values);
     const convention = describeConvention({ ...choices, ...more });
-    return { name, value: mean, unit, samples, standardError: count > 1 ? standardError : null, convention };
+    return { name, value: mean, unit, samples, standardError: finiteOrNull(standardError), convention };
   };
   const memorised = ratios.map((ratio) => (ratio < threshold ? 1 : 0));
   return {

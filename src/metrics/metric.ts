@@ -16,6 +16,11 @@ export interface Metric {
   readonly convention: string;
 }
 
+/** The number, or `null` where it could not be computed: JSON has no NaN. */
+export function finiteOrNull(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}
+
 /** Choices by name. */
 export type Choices = Readonly<Record<string, string | number | boolean | null>>;
 

@@ -3,7 +3,7 @@ import type { RowSet, TileOptions } from '../numerics/distance-tiles.ts';
 import { estimateMean } from '../numerics/estimate.ts';
 import { ballCounts, nearestNeighbours } from '../numerics/nearest-neighbours.ts';
 import { checkSameNetwork, type FeatureSet, featureChoices, rowsOfFeatures } from './feature-set.ts';
-import { describeConvention, type Metric } from './metric.ts';
+import { describeConvention, finiteOrNull, type Metric } from './metric.ts';
 
 /** Whether a point at exactly the radius lies in a ball. */
 export type BallComparison = 'at-most' | 'below';
@@ -64,7 +64,7 @@ export async function ballMemberships(
  *
  * Standard errors are those of means over the images counted, with the balls as they are; that of the F-score follows from the two.
  * All depend on the counts of images.
- * Sources: [kynkaanniemi:19], eq. (1) and (2); [naeem:20], eq. (3) and (4).
+ * Sources: [kynkaanniemi:19], eq. (1) and (2); [naeem:20], section 3.
  */
 export async function precisionRecallMetrics(
   generated: FeatureSet,
@@ -73,8 +73,8 @@ export async function precisionRecallMetrics(
 ): Promise<{ readonly [K in 'precision' | 'recall' | 'fScore' | 'density' | 'coverage']: Metric }> {
   const { k = 3, comparison = 'at-most' } = options;
   const { generatedInReference, referenceInGenerated, covered } = await ballMemberships(generated, reference, options);
-  const any = (counts: Uint32Array) => estimateMean(counts.map((count) => (count > 0 ? 1 : 0)));
-  const [precision, recall] = [any(generatedInReference), any(referenceInGenerated)];
+  const inBalls = (counts: Uint32Array) => estimateMean(counts.map((count) => (count > 0 ? 1 : 0)));
+  const [precision, recall] = [inBalls(generatedInReference), inBalls(referenceInGenerated)];
   const samples = { generated: precision.count, reference: recall.count };
   const convention = describeConvention({
     ...featureChoices(reference),
@@ -88,7 +88,7 @@ export async function precisionRecallMetrics(
     value: mean,
     unit: name === 'density' ? 'balls per k' : 'fraction',
     samples,
-    standardError,
+    standardError: finiteOrNull(standardError),
     convention,
   });
   return {

@@ -99,7 +99,7 @@ const leastNormal = 2 ** -126;
  * Visits the tiles of all distances of `rows` to `columns`: all columns of the first rows, in order, then the next rows.
  *
  * With x, y the rows less a common centre and rounded to float32, |x|^2 + |y|^2 - 2 p for a float32 product p of n terms is off by at
- * most 2 gamma |x| |y| with gamma = n u / (1 - n u), u = 2^-24 [higham:02, eq. (3.5)]; rounding moves x by u |x| at most, which
+ * most 2 gamma |x| |y| with gamma = n u / (1 - n u), u = 2^-24 [higham:02, section 3.1]; rounding moves x by u |x| at most, which
  * changes the squared distance by up to 2 u (|x| + |y|)^2 and terms in u^2. The bounds given are of these two parts, with 3 for 2, and
  * of n products that underflow.
  * @throws ShapeError if the rows of the two differ in length; NumericalError if one is not finite.

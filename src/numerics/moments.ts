@@ -26,7 +26,7 @@ export function noMoments(dimensions: number): Moments {
  * Moments of the rows of both: with n = n1 + n2 and delta = mean2 - mean1, mean = mean1 + delta n2 / n and
  * scatter = scatter1 + scatter2 + delta delta^T n1 n2 / n.
  *
- * Source: [chan:83], eq. (2.1).
+ * Source: [chan:83], pairwise updating.
  * @throws ShapeError if the dimensions differ.
  */
 export function mergeMoments(first: Moments, second: Moments): Moments {

@@ -102,7 +102,7 @@ export interface FactorOptions {
  * They end where the largest is no more than n 2^-52 times that of S: the rest is rounding of a matrix of this rank. |S - F^T F|
  * is of that size, too.
  *
- * Source: [higham:02], section 10.3 (eq. (10.28) for the end); 1/3 n^3 operations beside the products.
+ * Source: [higham:02], section 10.3; 1/3 n^3 operations beside the products.
  * @param matrix  float64 [n, n].
  * @throws ShapeError if the matrix has not n^2 numbers; NumericalError if its diagonal is negative or not finite.
  */

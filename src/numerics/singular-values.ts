@@ -21,6 +21,8 @@ interface Reduction {
   /** [columns, 2 panel]. */
   readonly right: Float64Array;
   filled: number;
+  /** Whether a reflection of this panel has changed anything; those of a diagonal matrix do not. */
+  changed: boolean;
 }
 
 const width = 2 * panel;
@@ -149,6 +151,7 @@ function reduceColumn(reduction: Reduction, p: number): number {
   if (tau !== 0 && p + 1 < reduction.columns) {
     const y = transposedTimes(reduction, p, u);
     correct(y, right, { from: p + 1, sums: factorTimes(left, u, { from: p, filled }), tau });
+    reduction.changed = true;
     setColumn(left, u, { from: p, column: filled });
     setColumn(right, y, { from: p + 1, column: filled });
   }
@@ -164,6 +167,7 @@ function reduceRow(reduction: Reduction, p: number): number {
   if (tau !== 0) {
     const z = times(reduction, p, v);
     correct(z, left, { from: p + 1, sums: factorTimes(right, v, { from: p + 1, filled }), tau });
+    reduction.changed = true;
     setColumn(left, z, { from: p + 1, column: filled });
     setColumn(right, v, { from: p + 1, column: filled });
   }
@@ -173,7 +177,10 @@ function reduceRow(reduction: Reduction, p: number): number {
 
 /** Subtracts what the panel has left from rows and columns `from`.. */
 async function applyPanel(reduction: Reduction, from: number, products: DoubleProducts): Promise<void> {
-  const { a, rows, columns, left, right } = reduction;
+  const { a, rows, columns, left, right, changed } = reduction;
+  reduction.filled = 0;
+  reduction.changed = false;
+  if (!changed) return;
   const count = columns - from;
   const small = (rows - from) * count <= smallRest;
   const [l, r] = [left.slice(from * width), right.slice(from * width)];
@@ -184,13 +191,12 @@ async function applyPanel(reduction: Reduction, from: number, products: DoublePr
   }
   left.fill(0);
   right.fill(0);
-  reduction.filled = 0;
 }
 
-/** Diagonal and upper diagonal of the bidiagonal form. Source: [dongarra:89], section 4, over [golub:13], algorithm 5.4.2. */
+/** Diagonal and upper diagonal of the bidiagonal form. Source: [dongarra:89], over [golub:13], algorithm 5.4.2. */
 async function bidiagonalise(a: Float64Array, { rows, columns, products }: Required<SingularValueOptions>) {
   const [left, right] = [new Float64Array(rows * width), new Float64Array(columns * width)];
-  const reduction: Reduction = { a, rows, columns, left, right, filled: 0 };
+  const reduction: Reduction = { a, rows, columns, left, right, filled: 0, changed: false };
   const diagonal = new Float64Array(columns);
   const beside = new Float64Array(Math.max(0, columns - 1));
   for (let p = 0; p < columns; p++) {
@@ -222,7 +228,7 @@ export interface SingularValueOptions {
  * Each is off by a small multiple of 2^-52 times the largest. The roots of the eigenvalues of a a^T would be off by 2^-26 where
  * they are small, which a rank-deficient matrix has many of.
  *
- * Source: [golub:65], section 3 and eq. (3.3); in panels as in [dongarra:89]. 8/3 n^3 operations for n columns and rows.
+ * Source: [golub:65], section 3; in panels as in [dongarra:89]. 8/3 n^3 operations for n columns and rows.
  * @param matrix  float64 [rows, columns].
  * @returns float64 [min(rows, columns)].
  * @throws ShapeError if the matrix has another size; NumericalError if a number is not finite.
