@@ -2,7 +2,7 @@ import { NumericalError, ShapeError } from '../errors.ts';
 import { type DoubleProducts, hostDoubleProducts } from './double-products.ts';
 
 /** Pivots that are taken before the rest of the matrix is brought up to date, by one product. */
-const panel = 64;
+const panel = 256;
 
 /** A matrix as F^T F. */
 export interface SemidefiniteFactor {
@@ -54,15 +54,14 @@ async function withoutPanel(rest: Rest, rows: readonly Float64Array[], products:
   const size = taken.length;
   const open = Int32Array.from(taken.keys()).filter((i) => taken[i] === 0);
   const columns = new Float64Array(open.length * rows.length);
-  for (const [i, from] of open.entries()) {
-    for (const [k, row] of rows.entries()) columns[i * rows.length + k] = row[from]!;
+  for (let k = 0; k < rows.length; k++) {
+    const row = rows[k]!;
+    for (let i = 0; i < open.length; i++) columns[i * rows.length + k] = row[open[i]!]!;
   }
   const left = await products(columns, columns, rows.length);
-  for (const [i, from] of open.entries()) {
-    for (let j = 0; j < open.length; j++) {
-      const at = i * open.length + j;
-      left[at] = values[from * size + open[j]!]! - left[at]!;
-    }
+  for (let i = 0; i < open.length; i++) {
+    const [from, to] = [open[i]! * size, i * open.length];
+    for (let j = 0; j < open.length; j++) left[to + j] = values[from + open[j]!]! - left[to + j]!;
   }
   return {
     values: left,
@@ -111,7 +110,8 @@ export async function semidefiniteFactor(matrix: Float64Array, options: FactorOp
   const diagonal = checkDiagonal(matrix, n);
   const least = n * Number.EPSILON * diagonal.reduce((most, value) => Math.max(most, value), 0);
   let rest: Rest = { values: matrix, kept: Int32Array.from(diagonal.keys()), diagonal, taken: new Uint8Array(n) };
-  const found: Float64Array[] = [];
+  const factor = new Float64Array(n * n);
+  let rank = 0;
   for (;;) {
     const rows: Float64Array[] = [];
     while (rows.length < panel) {
@@ -120,14 +120,11 @@ export async function semidefiniteFactor(matrix: Float64Array, options: FactorOp
       rows.push(takePivot(rest, pivot, rows));
     }
     for (const row of rows) {
-      const whole = new Float64Array(n);
-      for (const [i, at] of rest.kept.entries()) whole[at] = row[i]!;
-      found.push(whole);
+      for (let i = 0; i < row.length; i++) factor[rank * n + rest.kept[i]!] = row[i]!;
+      rank++;
     }
     if (rows.length < panel) break;
     rest = await withoutPanel(rest, rows, products);
   }
-  const factor = new Float64Array(found.length * n);
-  for (const [k, row] of found.entries()) factor.set(row, k * n);
-  return { factor, rank: found.length };
+  return { factor: factor.slice(0, rank * n), rank };
 }

@@ -52,6 +52,12 @@ function gaussiansNamed(kind: string): readonly [Diagonal, Diagonal] | null {
   ];
 }
 
+/**
+ * Of singular covariances the stated values hold rounding of their own: an eigenvalue 0 of S1 S2 that comes out as 1e-17 adds its root.
+ * For the case of 10 samples in 16 dimensions 50 digits give 4.48415691785574, from which they are off by 1.2e-8 and 1.1e-8.
+ */
+const deficientTolerance = 3e-8;
+
 const origin = { network: 'golden', hash: null };
 
 function statisticsOf({ mean, variances }: Diagonal, options = {}): Promise<FeatureStatistics> {
@@ -71,8 +77,7 @@ async function compareSeeded(golden: z.infer<typeof seededSchema>, tally: Tally)
     await statisticsOfFeatures({ ...origin, data: 'b', values: b, dimensions: d }),
   ];
   const { distance: got } = await frechetDistance(first, second);
-  // Of a singular product the stated values hold rounding of their own: they differ from each other by 1e-9.
-  const tolerance = rank_deficient ? 1e-8 : 1e-12;
+  const tolerance = rank_deficient ? deficientTolerance : 1e-12;
   tally.compare(`${n} x ${d}, matrix root`, { got, expected: fd_sqrtm, tolerance });
   tally.compare(`${n} x ${d}, eigenvalues`, { got, expected: fd_eigvals, tolerance });
 }
@@ -96,7 +101,7 @@ async function compareLarge({ fd }: z.infer<typeof largeSchema>, tally: Tally): 
   }
 }
 
-/** Fréchet distances of samples, to 1e-12 (1e-8 where covariances are singular), and of stated Gaussians, to 1e-12. */
+/** Fréchet distances of samples, to 1e-12 (3e-8 where covariances are singular), and of stated Gaussians, to 1e-12. */
 export const replayFrechet: Replayer = async (section, tally) => {
   for (const golden of sectionSchema.parse(section)) {
     if ('seed_a' in golden) await compareSeeded(golden, tally);
