@@ -36,6 +36,7 @@ function takePivot(rest: Rest, pivot: number, rows: readonly Float64Array[]): Fl
   const row = values.slice(pivot * size, (pivot + 1) * size);
   for (const earlier of rows) {
     const weight = earlier[pivot]!;
+    if (weight === 0) continue;
     for (let i = 0; i < size; i++) row[i] = row[i]! - weight * earlier[i]!;
   }
   const root = Math.sqrt(diagonal[pivot]!);

@@ -34,19 +34,21 @@ function inner(a: Float64Array, b: Float64Array, { at, bt, count }: { at: number
 }
 
 /** Column p from row p on, up to date. */
-function currentColumn({ a, rows, columns, left, right, filled }: Reduction, p: number): Float64Array {
+function currentColumn({ a, rows, columns, left, right, ...state }: Reduction, p: number): Float64Array {
+  const count = state.changed ? state.filled : 0;
   const x = new Float64Array(rows - p);
   for (let i = p; i < rows; i++) {
-    x[i - p] = a[i * columns + p]! - inner(left, right, { at: i * width, bt: p * width, count: filled });
+    x[i - p] = a[i * columns + p]! - inner(left, right, { at: i * width, bt: p * width, count });
   }
   return x;
 }
 
 /** Row p right of the diagonal, up to date. */
-function currentRow({ a, columns, left, right, filled }: Reduction, p: number): Float64Array {
+function currentRow({ a, columns, left, right, ...state }: Reduction, p: number): Float64Array {
+  const count = state.changed ? state.filled : 0;
   const x = new Float64Array(columns - p - 1);
   for (let j = p + 1; j < columns; j++) {
-    x[j - p - 1] = a[p * columns + j]! - inner(left, right, { at: p * width, bt: j * width, count: filled });
+    x[j - p - 1] = a[p * columns + j]! - inner(left, right, { at: p * width, bt: j * width, count });
   }
   return x;
 }
