@@ -11,8 +11,8 @@ export type Workload = Readonly<Record<string, unknown>>;
 export interface Peer extends Contender {
   readonly name: string;
   readonly version: string;
-  /** Replaces what `run` runs. @returns the number of the workload's parameters. */
-  build(workload: Workload): Promise<{ readonly parameters: number }>;
+  /** Replaces what `run` runs. @returns the number of the workload's parameters, and what it comes to where that is a list of numbers. */
+  build(workload: Workload): Promise<{ readonly parameters: number; readonly results?: readonly number[] }>;
   close(): void;
 }
 
@@ -54,7 +54,10 @@ export async function openPeer({ command, arguments: args = [], threads }: PeerO
     return {
       name: String(name),
       version: String(version),
-      build: async (workload) => ({ parameters: Number((await ask({ op: 'build', workload })).parameters) }),
+      async build(workload) {
+        const { parameters, results } = await ask({ op: 'build', workload });
+        return { parameters: Number(parameters), ...(Array.isArray(results) ? { results: results.map(Number) } : {}) };
+      },
       run: async (untimed, count) => Number((await ask({ op: 'run', untimed, count })).ms),
       close: () => child.kill(),
     };

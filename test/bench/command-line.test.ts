@@ -35,7 +35,9 @@ describe('npm run bench', () => {
       bench('step', '--rounds', '0'),
     ]);
     expect(unknown).toMatchObject({ status: 2, out: '' });
-    expect(unknown.err).toContain('a bench (gemm, step, host, trace, spinning, assignment, loom, efm); got "stop"');
+    expect(unknown.err).toContain(
+      'a bench (gemm, step, host, trace, spinning, assignment, loom, efm, frechet); got "stop"',
+    );
     expect(wrongCase).toMatchObject({ status: 2, out: '' });
     expect(wrongCase.err).toContain('got "huge"');
     expect(rounds).toMatchObject({ status: 2, out: '' });

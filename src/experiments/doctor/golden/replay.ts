@@ -7,6 +7,7 @@ import { replayTimeEmbedding } from './adm-timestep-embedding.ts';
 import { replayClosedForm } from './closed-form.ts';
 import { replayEfm } from './efm.ts';
 import { replayEma } from './ema.ts';
+import { replayFrechet } from './frechet.ts';
 import { replayGaussianField } from './gaussian-field.ts';
 import { replayLoomSim } from './loom-sim.ts';
 import { replayLsa } from './lsa.ts';
@@ -14,6 +15,7 @@ import { replayMulberry32 } from './mulberry32.ts';
 import { replayOdeDopri5 } from './ode-dopri5.ts';
 import { replayOdeFixed } from './ode-fixed.ts';
 import { replayOt1d } from './ot-1d.ts';
+import { replayPrdc } from './prdc.ts';
 import { createTally, type Replayer, type SectionResult } from './section.ts';
 
 /** Replayers by the name of their section. Sections without one are skipped. */
@@ -23,6 +25,8 @@ export const replayers: Readonly<Record<string, Replayer>> = {
   ode_fixed: replayOdeFixed,
   ode_dopri5_torchdiffeq_controller: replayOdeDopri5,
   ot1d: replayOt1d,
+  frechet: replayFrechet,
+  prdc: replayPrdc,
   ema: replayEma,
   closed_form: replayClosedForm,
   efm: replayEfm,
