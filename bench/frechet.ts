@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { engineDoubleProducts } from '../src/metrics/engine-double-products.ts';
+import { engineDoubleProducts } from '../src/engine/dot-products.ts';
 import { statisticsOfGaussian } from '../src/metrics/feature-statistics.ts';
 import { frechetDistance } from '../src/metrics/frechet-distance.ts';
 import type { DoubleProducts } from '../src/numerics/double-products.ts';

@@ -1,4 +1,4 @@
-/** Dot products of the rows of host matrices, by the runtime's matrix product. */
+/** Dot products of the rows of host matrices, by the runtime's matrix product, in float32 or float64. */
 import { closeGraph } from './graph.ts';
 import { emitModel } from './onnx/emit.ts';
 import { matmul } from './ops.ts';
@@ -11,34 +11,37 @@ import { tensorType } from './trace.ts';
 const keptShapes = 8;
 
 /** A product of host matrices, and how to give its memory back. */
-export interface EngineDotProducts {
-  /** a b^T: float32 [rows, elements] and [columns, elements] give [rows, columns]. Calls are served in order. */
-  readonly products: (a: Float32Array, b: Float32Array, elements: number) => Promise<Float32Array>;
+interface EngineProducts<A extends Float32Array | Float64Array> {
+  /** a b^T: [rows, elements] and [columns, elements] give [rows, columns]. Calls are served in order. */
+  readonly products: (a: A, b: A, elements: number) => Promise<A>;
   release(): void;
 }
 
-async function compile(runtime: Runtime, [rows, columns, elements]: readonly number[]): Promise<Stepper> {
-  const a = placeholder(tensorType([rows, elements]));
-  const b = placeholder(tensorType([columns, elements]));
-  const graph = closeGraph(
-    [
-      ['a', a],
-      ['b', b],
-    ],
-    [['products', matmul(a, b, { transposeB: true })]],
-  );
+export type EngineDotProducts = EngineProducts<Float32Array>;
+export type EngineDoubleProducts = EngineProducts<Float64Array>;
+
+type FloatType = 'float32' | 'float64';
+
+async function compile(
+  runtime: Runtime,
+  dtype: FloatType,
+  [rows, columns, elements]: readonly number[],
+): Promise<Stepper> {
+  const a = placeholder(tensorType([rows, elements], dtype));
+  const b = placeholder(tensorType([columns, elements], dtype));
+  const graph = closeGraph(Object.entries({ a, b }), [['products', matmul(a, b, { transposeB: true })]]);
   const { provider, channelBlock } = runtime;
   const model = emitModel(graph, { provider, channelBlock });
   return createStepper(runtime, { state: {}, programs: { product: { model } } });
 }
 
 /** Products on a runtime; each shape is compiled when it first comes, and those that were not used for longest are dropped. */
-export function engineDotProducts(runtime: Runtime): EngineDotProducts {
+function engineProducts<A extends Float32Array | Float64Array>(runtime: Runtime, dtype: FloatType): EngineProducts<A> {
   const compiled = new Map<string, Stepper>();
   let last: Promise<unknown> = Promise.resolve();
   const stepperFor = async (shape: readonly number[]) => {
     const key = shape.join(' ');
-    const stepper = compiled.get(key) ?? (await compile(runtime, shape));
+    const stepper = compiled.get(key) ?? (await compile(runtime, dtype, shape));
     // Behind all others: the shape that was not used for longest stands first.
     compiled.delete(key);
     compiled.set(key, stepper);
@@ -48,10 +51,10 @@ export function engineDotProducts(runtime: Runtime): EngineDotProducts {
     compiled.delete(oldest);
     return stepper;
   };
-  const multiply = async (a: Float32Array, b: Float32Array, elements: number) => {
+  const multiply = async (a: A, b: A, elements: number) => {
     const stepper = await stepperFor([a.length / elements, b.length / elements, elements]);
     const { products } = await stepper.run('product', { inputs: { a, b } });
-    return products as Float32Array; // a float32 product
+    return products as A; // a product has the type of its factors
   };
   return {
     products(a, b, elements) {
@@ -65,4 +68,14 @@ export function engineDotProducts(runtime: Runtime): EngineDotProducts {
       compiled.clear();
     },
   };
+}
+
+/** Products in float32. */
+export function engineDotProducts(runtime: Runtime): EngineDotProducts {
+  return engineProducts(runtime, 'float32');
+}
+
+/** Products in float64, on a runtime whose provider has them, as the CPU has. */
+export function engineDoubleProducts(runtime: Runtime): EngineDoubleProducts {
+  return engineProducts(runtime, 'float64');
 }

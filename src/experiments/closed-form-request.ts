@@ -1,7 +1,7 @@
 /** What `analyze closed-form` is asked and answers: plain records between cli/ and analyze-closed-form.ts. */
 import type { FieldErrorAtTime } from '../analysis/field-error.ts';
-import { memorisedBelow } from '../analysis/memorisation.ts';
 import type { Estimate } from '../numerics/estimate.ts';
+import { memorisedBelow } from '../numerics/nearest-ratio.ts';
 import type { AlignmentResult } from './measure-alignment.ts';
 import type { FieldErrorResult } from './measure-field-error.ts';
 import type { HybridResult } from './measure-hybrid.ts';

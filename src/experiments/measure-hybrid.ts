@@ -1,6 +1,7 @@
 import { exactVelocity, hybridSamples } from '../analysis/hybrid-sampling.ts';
-import { memorisation } from '../analysis/memorisation.ts';
+import { memorisation, nearestDistances } from '../analysis/memorisation.ts';
 import type { Estimate } from '../numerics/estimate.ts';
+import { neighboursOf } from '../numerics/nearest-neighbours.ts';
 import type { VelocityField } from '../sampling/solvers/solver.ts';
 import { flowRequest, joinRows, nearestTwo, type SamplePlan, type TrainedField } from './trained-field.ts';
 import { workProgress } from './work-progress.ts';
@@ -84,10 +85,9 @@ export async function measureHybrid(trained: TrainedField, plan: HybridPlan): Pr
   const bySwitch = await makeHybrids(trained, plan);
   const neighbours = await nearestTwo(trained, joinRows(bySwitch), plan);
   const rows = switches.map((tau, i): HybridAtSwitch => {
-    const [from, to] = [2 * i * samples, 2 * (i + 1) * samples];
-    const own = { distances: neighbours.distances.slice(from, to), rows: neighbours.rows.slice(from, to) };
-    const { distance, memorised } = memorisation(own, { samples, threshold });
-    const shown = Array.from({ length: Math.min(shownSamples, samples) }, (_, k) => own.distances[2 * k]!);
+    const own = neighboursOf(neighbours, i * samples, samples);
+    const { distance, memorised } = memorisation(own, { threshold });
+    const shown = [...nearestDistances(own).subarray(0, shownSamples)];
     return { tau, distance, memorised, shown };
   });
   return { result: { samples, seed, switches: rows }, shown: shownRows(bySwitch, elements) };

@@ -27,8 +27,7 @@ export async function measureWithin(
   trained: TrainedField,
   { threshold, ...surroundings }: Surroundings & { readonly threshold: number },
 ): Promise<NearnessResult> {
-  const { neighbours, samples } = await nearestTwoWithin(trained, surroundings);
-  return nearness(memorisation(neighbours, { samples, threshold }));
+  return nearness(memorisation(await nearestTwoWithin(trained, surroundings), { threshold }));
 }
 
 /**
@@ -40,10 +39,8 @@ export async function measureMemorisation(
   plan: SamplePlan & { readonly threshold: number },
 ): Promise<MemorisationResult> {
   const { samples: count, threshold } = plan;
-  const of = async (samples: Float32Array) => {
-    const rows = samples.length / trained.rows.elements;
-    return nearness(memorisation(await nearestTwo(trained, samples, plan), { samples: rows, threshold }));
-  };
+  const of = async (samples: Float32Array) =>
+    nearness(memorisation(await nearestTwo(trained, samples, plan), { threshold }));
   const samples = await of(await makeSamples(trained, plan));
   const heldOut = await trained.data.heldOut(count);
   return { samples, heldOut: heldOut === null ? null : await of(heldOut.target) };

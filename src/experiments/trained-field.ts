@@ -1,8 +1,9 @@
 /** A trained network beside the exact field of its training data. */
-import { type Neighbours, nearestNeighbours, neighboursWithin } from '../analysis/nearest-neighbours.ts';
 import type { ClosedFormField } from '../closed-form/closed-form-field.ts';
+import { type RowSet, rowSet } from '../numerics/distance-tiles.ts';
 import type { DotProducts } from '../numerics/dot-products.ts';
 import type { KeptRows } from '../numerics/kept-rows.ts';
+import { type Neighbours, nearestNeighbours } from '../numerics/nearest-neighbours.ts';
 import type { FlowRequest, Sampler } from '../sampling/sampler.ts';
 import { buildSolver, type SolverSetup } from './build.ts';
 import { openPairingTools } from './coupling-setup.ts';
@@ -103,20 +104,25 @@ export async function makeSamples({ sampler, setup }: TrainedField, plan: Sample
 /** Data of whose distances to each other the mean is taken, at most. */
 const mostWithin = 10_000;
 
+async function allRows({ rows }: TrainedField): Promise<RowSet> {
+  return rowSet(await rows.read(0, rows.count), rows.elements);
+}
+
 /** The two nearest training data of each sample. @throws ConfigError if there are fewer than two. */
-export function nearestTwo(
-  { rows, products }: TrainedField,
+export async function nearestTwo(
+  trained: TrainedField,
   samples: Float32Array,
   { signal, onEvent }: Surroundings,
 ): Promise<Neighbours> {
-  const onProgress = workProgress(onEvent, { what: 'nearest training data', unit: 'blocks' });
-  return nearestNeighbours(rows, samples, { products, count: 2, signal, onProgress });
+  const onTile = workProgress(onEvent, { what: 'nearest training data', unit: 'blocks' });
+  const data = await allRows(trained);
+  return nearestNeighbours(rowSet(samples, data.elements), data, { products: trained.products, k: 2, signal, onTile });
 }
 
 /** The two nearest others of each training datum, or of the first 10,000. @throws ConfigError if there are fewer than three data. */
-export async function nearestTwoWithin({ rows, products }: TrainedField, { signal, onEvent }: Surroundings) {
-  const onProgress = workProgress(onEvent, { what: 'distances within the data', unit: 'blocks' });
-  const samples = Math.min(mostWithin, rows.count);
-  const neighbours = await neighboursWithin(rows, { products, count: 2, most: samples, signal, onProgress });
-  return { neighbours, samples };
+export async function nearestTwoWithin(trained: TrainedField, { signal, onEvent }: Surroundings): Promise<Neighbours> {
+  const onTile = workProgress(onEvent, { what: 'distances within the data', unit: 'blocks' });
+  const data = await allRows(trained);
+  const first = rowSet(data.values.subarray(0, mostWithin * data.elements), data.elements);
+  return nearestNeighbours(first, data, { products: trained.products, k: 2, excludeSelf: true, signal, onTile });
 }

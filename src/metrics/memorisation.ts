@@ -3,6 +3,7 @@ import { ConfigError } from '../errors.ts';
 import type { TileOptions } from '../numerics/distance-tiles.ts';
 import { estimateMean } from '../numerics/estimate.ts';
 import { nearestNeighbours } from '../numerics/nearest-neighbours.ts';
+import { memorisedBelow, nearestRatios } from '../numerics/nearest-ratio.ts';
 import { checkSameNetwork, type FeatureSet, featureChoices, rowsOfFeatures } from './feature-set.ts';
 import { describeConvention, finiteOrNull, type Metric } from './metric.ts';
 
@@ -36,20 +37,19 @@ export async function trainingNeighbours(
 ): Promise<TrainingNeighbours> {
   checkSameNetwork(generated, training);
   const [g, t] = [rowsOfFeatures(generated), rowsOfFeatures(training)];
-  const { indices, squaredDistances } = await nearestNeighbours(g, t, { ...options, k: 2 });
+  const neighbours = await nearestNeighbours(g, t, { ...options, k: 2 });
+  const { indices, squaredDistances } = neighbours;
   const own = await nearestNeighbours(t, t, { ...options, k: 1, excludeSelf: true });
   const nearest = new Uint32Array(g.count);
   const distances = new Float64Array(g.count);
-  const ratios = new Float64Array(g.count);
   const authentic = new Uint8Array(g.count);
   for (let i = 0; i < g.count; i++) {
-    const [first, second] = [squaredDistances[2 * i]!, squaredDistances[2 * i + 1]!];
+    const first = squaredDistances[2 * i]!;
     nearest[i] = indices[2 * i]!;
     distances[i] = Math.sqrt(first);
-    ratios[i] = second === 0 ? 0 : Math.sqrt(first / second);
     authentic[i] = own.squaredDistances[nearest[i]!]! < first ? 1 : 0;
   }
-  return { nearest, distances, ratios, authentic };
+  return { nearest, distances, ratios: nearestRatios(neighbours), authentic };
 }
 
 /**
@@ -64,7 +64,7 @@ export async function memorisationMetrics(
   training: FeatureSet,
   options: MemorisationOptions = {},
 ): Promise<{ readonly [K in 'ratio' | 'memorised' | 'authentic']: Metric }> {
-  const { threshold = 1 / 3 } = options;
+  const { threshold = memorisedBelow } = options;
   if (!(threshold > 0 && threshold <= 1)) {
     throw new ConfigError({
       expected: '`threshold` to be in (0, 1]',

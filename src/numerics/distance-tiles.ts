@@ -56,6 +56,10 @@ export interface TileOptions {
   readonly tileRows?: number;
   /** Columns of a tile. Default 2048. */
   readonly tileColumns?: number;
+  /** Aborting ends the work with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Hears how many of all tiles are computed. */
+  readonly onTile?: (done: number, count: number) => void;
 }
 
 /** Rows may not be longer than this, so that no float32 product overflows. */
@@ -109,7 +113,7 @@ export async function* distanceTiles(
   columns: RowSet,
   options: TileOptions,
 ): AsyncGenerator<DistanceTile> {
-  const { products = hostDotProducts, tileRows = 512, tileColumns = 2048 } = options;
+  const { products = hostDotProducts, tileRows = 512, tileColumns = 2048, signal, onTile } = options;
   const { elements } = columns;
   if (rows.elements !== elements) {
     throw new ShapeError({
@@ -122,6 +126,8 @@ export async function* distanceTiles(
   const [x, y] = [centred(rows, centre), rows === columns ? null : centred(columns, centre)];
   const largest = Math.min(tileRows, rows.count) * Math.min(tileColumns, columns.count);
   const [squares, errors] = [new Float64Array(largest), new Float64Array(largest)];
+  const tiles = Math.ceil(rows.count / tileRows) * Math.ceil(columns.count / tileColumns);
+  let done = 0;
   for (let i0 = 0; i0 < rows.count; i0 += tileRows) {
     const i1 = Math.min(rows.count, i0 + tileRows);
     for (let j0 = 0; j0 < columns.count; j0 += tileColumns) {
@@ -131,7 +137,9 @@ export async function* distanceTiles(
         x.values.subarray(i0 * elements, i1 * elements),
         from.values.subarray(j0 * elements, j1 * elements),
       ];
+      signal?.throwIfAborted();
       const p = await products(a, b, elements);
+      onTile?.(++done, tiles);
       const tile = { firstRow: i0, firstColumn: j0, rows: i1 - i0, columns: j1 - j0, squares, errors };
       fillTile(tile, p, { xNorms: x.norms, yNorms: from.norms, elements });
       yield tile;

@@ -11,10 +11,16 @@ export interface Neighbours {
   readonly squaredDistances: Float64Array;
 }
 
+/** The neighbours of queries `first`, ..., `first + count - 1`. */
+export function neighboursOf({ k, indices, squaredDistances }: Neighbours, first: number, count: number): Neighbours {
+  const [from, to] = [first * k, (first + count) * k];
+  return { k, indices: indices.slice(from, to), squaredDistances: squaredDistances.slice(from, to) };
+}
+
 export interface NeighbourOptions extends TileOptions {
   /** Neighbours wanted, at least 1. */
   readonly k: number;
-  /** Whether queries are the points themselves, so that row i is no neighbour of query i. Others at distance 0 are. Default false. */
+  /** Whether queries are the first of the points, so that row i is no neighbour of query i. Others at distance 0 are. Default false. */
   readonly excludeSelf?: boolean;
 }
 

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { memorisation, memorisedBelow } from '../../src/analysis/memorisation.ts';
-import { nearestNeighbours } from '../../src/analysis/nearest-neighbours.ts';
+import { memorisation, nearestDistances } from '../../src/analysis/memorisation.ts';
+import { rowSet } from '../../src/numerics/distance-tiles.ts';
 import { hostDotProducts as products } from '../../src/numerics/dot-products.ts';
+import { nearestNeighbours } from '../../src/numerics/nearest-neighbours.ts';
+import { memorisedBelow } from '../../src/numerics/nearest-ratio.ts';
 import { normalsFromSeeds } from '../../src/numerics/normal.ts';
-import { dataRows } from '../closed-form/data-rows.ts';
 
 const elements = 4;
 const values = normalsFromSeeds(Uint32Array.of(1), 50 * elements);
-const data = dataRows(values, elements);
+const data = rowSet(values, elements);
 const measured = async (samples: Float32Array, rows = data) => {
-  const neighbours = await nearestNeighbours(rows, samples, { products, count: 2 });
-  return memorisation(neighbours, { samples: samples.length / elements });
+  return memorisation(await nearestNeighbours(rowSet(samples, elements), rows, { products, k: 2 }));
 };
 
 describe('memorisation', () => {
@@ -24,7 +24,7 @@ describe('memorisation', () => {
   });
 
   it('is 1 for copies of data that are there twice, whose ratio would be 0 / 0', async () => {
-    const { ratios, memorised } = await measured(values, dataRows(Float32Array.from([...values, ...values]), elements));
+    const { ratios, memorised } = await measured(values, rowSet(Float32Array.from([...values, ...values]), elements));
     expect([...ratios]).toEqual(Array.from({ length: 50 }, () => 0));
     expect(memorised.mean).toBe(1);
   });
@@ -37,17 +37,18 @@ describe('memorisation', () => {
   });
 
   it('counts ratios below the threshold, a third by convention', () => {
-    const neighbours = { distances: Float64Array.of(1, 4, 1, 2, 3, 9), rows: new Int32Array(6) };
-    const found = memorisation(neighbours, { samples: 3 });
+    const neighbours = { k: 2, squaredDistances: Float64Array.of(1, 16, 1, 4, 9, 81), indices: new Uint32Array(6) };
+    const found = memorisation(neighbours);
+    expect([...nearestDistances(neighbours)]).toEqual([1, 1, 3]);
     expect([...found.ratios]).toEqual([0.25, 0.5, 3 / 9]);
     expect(found.threshold).toBe(memorisedBelow);
     expect(found.memorised.mean).toBe(1 / 3);
-    expect(memorisation(neighbours, { samples: 3, threshold: 0.6 }).memorised.mean).toBe(1);
+    expect(memorisation(neighbours, { threshold: 0.6 }).memorised.mean).toBe(1);
     expect(found.distance.mean).toBe(5 / 3);
   });
 
   it('wants two neighbours', () => {
-    const one = { distances: Float64Array.of(1), rows: Int32Array.of(0) };
-    expect(() => memorisation(one, { samples: 1 })).toThrow('two neighbours of each sample or more');
+    const one = { k: 1, squaredDistances: Float64Array.of(1), indices: Uint32Array.of(0) };
+    expect(() => memorisation(one)).toThrow('two neighbours of each query or more');
   });
 });

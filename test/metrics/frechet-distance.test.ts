@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
+import { engineDoubleProducts } from '../../src/engine/dot-products.ts';
 import { openNativeRuntime } from '../../src/engine/native/native-runtime.ts';
 import { ConfigError, NumericalError, ShapeError } from '../../src/errors.ts';
-import { engineDoubleProducts } from '../../src/metrics/engine-double-products.ts';
 import {
   createStatistics,
   type FeatureStatistics,

@@ -5,7 +5,7 @@ import { ConfigError, NumericalError, ShapeError } from '../../src/errors.ts';
 import { distanceTiles, type RowSet, rowSet, squaredDistance } from '../../src/numerics/distance-tiles.ts';
 import type { DotProducts } from '../../src/numerics/dot-products.ts';
 import { hostDotProducts } from '../../src/numerics/dot-products.ts';
-import { ballCounts, nearestNeighbours } from '../../src/numerics/nearest-neighbours.ts';
+import { ballCounts, nearestNeighbours, neighboursOf } from '../../src/numerics/nearest-neighbours.ts';
 import { stream } from '../../src/numerics/stream.ts';
 
 const runtime = await openNativeRuntime({ threads: 1 });
@@ -50,6 +50,25 @@ const ways = {
 };
 
 describe('nearest neighbours', () => {
+  it('tell how many tiles are done, and end when they are interrupted', async () => {
+    const [data, queries] = [rowSet(points(50, 3), 3), rowSet(points(20, 3, { index: 1 }), 3)];
+    const done: string[] = [];
+    const onTile = (now: number, count: number) => void done.push(`${now}/${count}`);
+    const options = { k: 2, tileRows: 10, tileColumns: 20 };
+    await nearestNeighbours(queries, data, { ...options, onTile });
+    expect(done).toEqual(['1/6', '2/6', '3/6', '4/6', '5/6', '6/6']);
+    const signal = AbortSignal.abort();
+    await expect(nearestNeighbours(queries, data, { ...options, signal })).rejects.toThrow('abort');
+  });
+
+  it('leave out the point itself where queries are the first of the points', async () => {
+    const values = points(40, 3);
+    const [all, few] = [rowSet(values, 3), rowSet(values.subarray(0, 5 * 3), 3)];
+    const whole = await nearestNeighbours(all, all, { k: 2, excludeSelf: true });
+    const part = await nearestNeighbours(few, all, { k: 2, excludeSelf: true });
+    expect(part).toEqual(neighboursOf(whole, 0, 5));
+  });
+
   it.each(Object.entries(ways))('%s are those of brute force, equals in order', async (_name, options) => {
     // Far from 0, where products lose digits, and with rows that occur twice.
     const values = points(400, 21, { mean: 50 });

@@ -1,8 +1,8 @@
 /** Figure 2 of the closed form of flow matching [bertrand:25]: networks trained on subsets fail to learn the exact field as these grow. */
 import { join } from 'node:path';
-import { memorisedBelow } from '../../analysis/memorisation.ts';
 import type { ImageDataset } from '../../data/image-dataset.ts';
 import { openDataset } from '../../data/open-dataset.ts';
+import { memorisedBelow } from '../../numerics/nearest-ratio.ts';
 import { permutation } from '../../numerics/permutation.ts';
 import { stream } from '../../numerics/stream.ts';
 import { lineChart, type Series } from '../../report/line-chart.ts';

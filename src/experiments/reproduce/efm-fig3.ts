@@ -1,9 +1,9 @@
 /** Figure 3 of the closed form of flow matching [bertrand:25]: samples that follow the exact field first and a network then. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { memorisedBelow } from '../../analysis/memorisation.ts';
 import { type ImageStack, writeImageGrid } from '../../data/image-grid.ts';
 import { ConfigError } from '../../errors.ts';
+import { memorisedBelow } from '../../numerics/nearest-ratio.ts';
 import { pictureOf } from '../analyze-closed-form.ts';
 import { hybridTexts, writeTexts } from '../closed-form-files.ts';
 import { parseConfig, type RunConfig } from '../config.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { engineDoubleProducts } from '../../../engine/dot-products.ts';
 import { openNativeRuntime } from '../../../engine/native/native-runtime.ts';
-import { engineDoubleProducts } from '../../../metrics/engine-double-products.ts';
 import {
   type FeatureStatistics,
   statisticsOfFeatures,
