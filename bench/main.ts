@@ -4,6 +4,7 @@ import { type NativeRuntime, openNativeRuntime } from '../src/engine/native/nati
 import { ConfigError, FlowError } from '../src/errors.ts';
 import { assignment } from './assignment.ts';
 import type { Bench, BenchCase, BenchContext, CaseResult } from './bench.ts';
+import { closedForm } from './closed-form.ts';
 import { efm } from './efm.ts';
 import { frechet } from './frechet.ts';
 import { gemm } from './gemm.ts';
@@ -16,7 +17,7 @@ import { step } from './step.ts';
 import { formatTable } from './table.ts';
 import { trace } from './trace.ts';
 
-const benches: readonly Bench[] = [gemm, step, host, trace, spinning, assignment, loom, efm, frechet];
+const benches: readonly Bench[] = [gemm, step, host, trace, spinning, assignment, loom, closedForm, efm, frechet];
 
 interface Flags {
   readonly json?: boolean;

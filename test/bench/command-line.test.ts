@@ -97,6 +97,16 @@ describe('npm run bench', () => {
     expect(cold.keptPairs).toBeLessThan(1);
   });
 
+  it('asks the exact field, and says how much memory it takes besides the data', async () => {
+    const { out } = await bench('closed-form', '--cases', 'tiny', '--python', 'none', '--rounds', '1', '--json');
+    const [{ details, ...tiny }] = JSON.parse(out).cases;
+    expect(tiny).toMatchObject({ case: 'tiny', peer: null });
+    expect(tiny.gflops).toBeGreaterThan(0);
+    expect(details.dataMiB).toBeCloseTo((300 * 8 * 4) / 2 ** 20, 10);
+    expect(Number(details.medianLargestWeight)).toBeGreaterThan(1 / 300);
+    if (process.platform === 'linux') expect(details.peakAboveDataMiB).toBeGreaterThan(0);
+  });
+
   it('watches the training loop: time outside the graph, and memory', async () => {
     const { out } = await bench('host', '--cases', 'tiny,tiny-rss', '--rounds', '3', '--json');
     const [share, memory] = JSON.parse(out).cases;
