@@ -29,7 +29,7 @@ export interface CaseResult {
 
 export interface BenchContext {
   /** Options of the runtime to measure. */
-  readonly runtime: Required<Pick<RuntimeOptions, 'threads' | 'spinning'>>;
+  readonly runtime: Required<Pick<RuntimeOptions, 'provider' | 'threads' | 'spinning'>>;
   /** A runtime, released after the case; default options are those of `runtime`. */
   openRuntime(options?: RuntimeOptions): Promise<NativeRuntime>;
   /** The peer, started when it is first asked for. */

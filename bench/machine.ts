@@ -1,5 +1,6 @@
 import { availableParallelism, cpus, loadavg, platform, release, totalmem } from 'node:os';
 import { ortVersion } from '../src/engine/native/library.ts';
+import type { Provider } from '../src/engine/runtime.ts';
 import type { BenchContext } from './bench.ts';
 
 /** What the numbers were measured on. */
@@ -13,6 +14,7 @@ export interface Machine {
   /** Threads of the engine and of the peer, each while the other rests. */
   readonly threads: number | null;
   readonly spinning: boolean;
+  readonly provider: Provider;
   /** Load average of the last minute before and after: the bench itself makes about `threads`, the rest is others. */
   readonly load: readonly [number, number];
 }

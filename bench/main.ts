@@ -1,6 +1,7 @@
 /** The command line of the benchmarks. */
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type NativeRuntime, openNativeRuntime } from '../src/engine/native/native-runtime.ts';
+import type { Provider } from '../src/engine/runtime.ts';
 import { ConfigError, FlowError } from '../src/errors.ts';
 import { assignment } from './assignment.ts';
 import type { Bench, BenchCase, BenchContext, CaseResult } from './bench.ts';
@@ -25,7 +26,12 @@ interface Flags {
   readonly cases?: string;
   readonly rounds?: number;
   readonly threads: number;
+  readonly provider: Provider;
   readonly spinning?: boolean;
+}
+
+function runtimeOf({ provider, threads, spinning = false }: Flags): BenchContext['runtime'] {
+  return { provider, threads, spinning };
 }
 
 function counting(text: string): number {
@@ -75,7 +81,7 @@ async function measureAll(
   { cases, openPeer }: { readonly cases: readonly BenchCase[]; readonly openPeer: PeerOpener },
   flags: Flags,
 ): Promise<{ readonly results: CaseResult[]; readonly failures: unknown[] }> {
-  const runtime = { threads: flags.threads, spinning: flags.spinning ?? false };
+  const runtime = runtimeOf(flags);
   const open: NativeRuntime[] = [];
   const peers: Promise<Peer | MissingPeer>[] = [];
   const context: BenchContext = {
@@ -86,7 +92,7 @@ async function measureAll(
       return opened;
     },
     peer() {
-      if (peers.length === 0) peers.push(openPeer(flags.python, flags.threads));
+      if (peers.length === 0) peers.push(openPeer(flags.python, flags));
       return peers[0];
     },
     rounds: flags.rounds ?? null,
@@ -112,7 +118,7 @@ async function measureAll(
 async function runBench(name: string, flags: Flags): Promise<void> {
   const bench = findBench(name);
   const cases = chooseCases(bench, flags.cases);
-  const machineAfter = observeMachine({ threads: flags.threads, spinning: flags.spinning ?? false });
+  const machineAfter = observeMachine(runtimeOf(flags));
   const { results, failures } = await measureAll({ cases, openPeer: bench.openPeer ?? openTorch }, flags);
   const machine = machineAfter();
   console.log(
@@ -130,6 +136,11 @@ const program = new Command('bench')
   .option('--cases <names>', 'cases, separated by commas')
   .option('--rounds <count>', 'turns of each side', counting)
   .option('--threads <count>', 'threads of each side', counting, 2)
+  .addOption(
+    new Option('--provider <name>', 'where both sides compute; PyTorch takes CUDA for any but the CPU')
+      .choices(['cpu', 'webgpu', 'cuda'])
+      .default('cpu'),
+  )
   .option('--spinning', "the engine's threads spin while they wait")
   .addHelpText('after', `\nBenches:\n${listed()}`)
   .action(async (name: string | undefined, flags: Flags) => {

@@ -2,6 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { Provider } from '../src/engine/runtime.ts';
 import { FlowError } from '../src/errors.ts';
 import type { Contender } from './interleave.ts';
 
@@ -25,20 +26,26 @@ export function isMissing(peer: Peer | MissingPeer): peer is MissingPeer {
   return 'reason' in peer;
 }
 
-export interface PeerOptions {
+/** What a peer computes with. */
+export interface PeerMachine {
+  readonly threads: number;
+  /** Ours; a peer that knows devices takes a GPU for any but the CPU. */
+  readonly provider: Provider;
+}
+
+export interface PeerOptions extends PeerMachine {
   readonly command: string;
   readonly arguments?: readonly string[];
-  readonly threads: number;
 }
 
 /** Opens a peer in the given Python, or says why it is not there. */
-export type PeerOpener = (python: string, threads: number) => Promise<Peer | MissingPeer>;
+export type PeerOpener = (python: string, machine: PeerMachine) => Promise<Peer | MissingPeer>;
 
 function inPython(script: string): PeerOpener {
   const path = fileURLToPath(new URL(script, import.meta.url));
-  return async (python, threads) => {
+  return async (python, { threads, provider }) => {
     if (python === 'none') return { reason: 'no Python was wanted' };
-    return openPeer({ command: python, arguments: ['-u', path], threads });
+    return openPeer({ command: python, arguments: ['-u', path], threads, provider });
   };
 }
 
@@ -46,11 +53,16 @@ export const openTorch = inPython('peers/torch_peer.py');
 export const openScipy = inPython('peers/scipy_peer.py');
 
 /** Starts the process and asks who it is. */
-export async function openPeer({ command, arguments: args = [], threads }: PeerOptions): Promise<Peer | MissingPeer> {
+export async function openPeer({
+  command,
+  arguments: args = [],
+  threads,
+  provider,
+}: PeerOptions): Promise<Peer | MissingPeer> {
   const child = spawn(command, args, { env: { ...process.env, OMP_NUM_THREADS: String(threads) } });
   const ask = conversation(child);
   try {
-    const { name, version } = await ask({ op: 'hello', threads });
+    const { name, version } = await ask({ op: 'hello', threads, device: provider === 'cpu' ? 'cpu' : 'gpu' });
     return {
       name: String(name),
       version: String(version),

@@ -46,14 +46,14 @@ export function formatTable({ name, notes }: Bench, machine: Machine, cases: rea
         .join(', ')}`,
   );
   const peers = cases.map(({ peer, reason }) => (peer === null ? `none (${reason})` : `${peer.name} ${peer.version}`));
-  const { cpu, cores, node, onnxruntime, threads, spinning, load } = machine;
+  const { cpu, cores, node, onnxruntime, threads, spinning, provider, load } = machine;
   return [
     `bench ${name}`,
     ...align(rows),
     '',
     ...details,
     `peer: ${[...new Set(peers)].join('; ')}`,
-    `machine: ${cpu}, ${cores} cores, ${threads} threads${spinning ? ', spinning' : ''}, Node ${node}, ONNX Runtime ${onnxruntime}`,
+    `machine: ${cpu}, ${cores} cores, ${threads} threads${spinning ? ', spinning' : ''}${provider === 'cpu' ? '' : `, ${provider}`}, Node ${node}, ONNX Runtime ${onnxruntime}`,
     `load average: ${load[0]} before, ${load[1]} after`,
     notes,
   ].join('\n');

@@ -14,7 +14,7 @@ from peer_process import mean_ms, serve
 
 
 class Peer:
-    def hello(self, threads):
+    def hello(self, threads, device):
         import numpy
         import scipy
         from scipy.optimize import linear_sum_assignment

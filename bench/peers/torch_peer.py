@@ -1,6 +1,6 @@
 """PyTorch beside flowloom: a process that builds a workload once and runs it when it is asked to, one JSON object a line.
 
-    {"op": "hello", "threads": 2}             -> {"name": "PyTorch", "version": "2.13.0+cpu"}
+    {"op": "hello", "threads": 2, "device": "cpu"} -> {"name": "PyTorch", "version": "2.13.0+cpu"}
     {"op": "build", "workload": {...}}        -> {"parameters": 10636816}
     {"op": "run", "untimed": 1, "count": 5}   -> {"ms": 12.5}     mean of the timed runs
 
@@ -74,9 +74,13 @@ WORKLOADS = {"product": product, "step": training_step, "closed-form": closed_fo
 
 
 class Peer:
-    def hello(self, threads):
+    def hello(self, threads, device):
         import torch
 
+        self.synchronize = lambda: None
+        if device == "gpu":
+            torch.set_default_device("cuda")
+            self.synchronize = torch.cuda.synchronize
         torch.set_num_threads(threads)
         # As flowloom's sessions do.
         torch.set_flush_denormal(True)
@@ -86,7 +90,13 @@ class Peer:
     def build(self, workload):
         # The memory of what was built before is free for what is built now.
         self.action = None
-        self.action, parameters = WORKLOADS[workload["what"]](self.torch, workload)
+        action, parameters = WORKLOADS[workload["what"]](self.torch, workload)
+
+        def finished():
+            action()
+            self.synchronize()
+
+        self.action = finished
         return {"parameters": parameters}
 
     def run(self, untimed, count):

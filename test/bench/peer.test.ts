@@ -16,19 +16,19 @@ async function fakePeer(body: string): Promise<Peer | MissingPeer> {
     const answer = (request) => { ${body} };
     require('node:readline').createInterface({ input: process.stdin })
       .on('line', (line) => console.log(JSON.stringify(answer(JSON.parse(line)))));`;
-  const peer = await openPeer({ command: process.execPath, arguments: ['-e', code], threads: 2 });
+  const peer = await openPeer({ command: process.execPath, arguments: ['-e', code], threads: 2, provider: 'cpu' });
   if (!isMissing(peer)) opened.push(peer);
   return peer;
 }
 
 const obliging = `
-  if (request.op === 'hello') return { name: 'Fake', version: String(request.threads) };
+  if (request.op === 'hello') return { name: 'Fake', version: request.threads + ' ' + request.device };
   if (request.op === 'build') return { parameters: request.workload.size };
   return { ms: 1000 * request.count + request.untimed };`;
 
 function contextWith(peer: Peer | MissingPeer): BenchContext {
   return {
-    runtime: { threads: 2, spinning: false },
+    runtime: { provider: 'cpu', threads: 2, spinning: false },
     openRuntime: (options) => openNativeRuntime(options),
     peer: async () => peer,
     rounds: 1,
@@ -38,7 +38,7 @@ function contextWith(peer: Peer | MissingPeer): BenchContext {
 
 async function comparison(peer: Peer | MissingPeer, size: number) {
   const context = contextWith(peer);
-  const runtime = await context.openRuntime({ threads: 2 });
+  const runtime = await context.openRuntime({ threads: 2, provider: 'cpu' });
   const ours = contender(async () => {});
   const work = { name: 'work', runtime, ours, flops: 1e9, workload: { size }, parameters: 5, rounds: 1 };
   try {
@@ -51,16 +51,16 @@ async function comparison(peer: Peer | MissingPeer, size: number) {
 describe('a peer', () => {
   it('says who it is, builds and runs', async () => {
     const peer = (await fakePeer(obliging)) as Peer;
-    expect(peer).toMatchObject({ name: 'Fake', version: '2' });
+    expect(peer).toMatchObject({ name: 'Fake', version: '2 cpu' });
     expect(await peer.build({ size: 7 })).toEqual({ parameters: 7 });
     expect(await peer.run(1, 3)).toBe(3001);
   });
 
   it('is missing, with the reason, where its process cannot start, ends, or lacks what it needs', async () => {
-    expect(await openTorch('none', 2)).toEqual({ reason: 'no Python was wanted' });
-    const absent = await openPeer({ command: '/no/such/program', threads: 2 });
+    expect(await openTorch('none', { threads: 2, provider: 'cpu' })).toEqual({ reason: 'no Python was wanted' });
+    const absent = await openPeer({ command: '/no/such/program', threads: 2, provider: 'cpu' });
     expect(absent).toMatchObject({ reason: expect.stringContaining('ENOENT') });
-    const ended = await openPeer({ command: process.execPath, arguments: ['-e', ''], threads: 2 });
+    const ended = await openPeer({ command: process.execPath, arguments: ['-e', ''], threads: 2, provider: 'cpu' });
     expect(ended).toMatchObject({ reason: expect.stringContaining('The peer ended') });
     const lacking = await fakePeer(`return { error: "No module named 'torch'" };`);
     expect(lacking).toMatchObject({ reason: expect.stringContaining("No module named 'torch'") });
@@ -77,7 +77,7 @@ describe('a peer', () => {
 describe('a comparison', () => {
   it('divides the peer’s time by ours', async () => {
     const result = await comparison(await fakePeer(obliging), 5);
-    expect(result.peer).toEqual({ name: 'Fake', version: '2', ms: 1000 });
+    expect(result.peer).toEqual({ name: 'Fake', version: '2 cpu', ms: 1000 });
     expect(result.ratioToPeer).toBe(1000 / result.ms);
     expect(result).not.toHaveProperty('reason');
   });
