@@ -44,6 +44,9 @@ export async function stepToEnd<A extends FloatArray>(
  * A solver that goes the way of another one up to time 1 - `lastStep` and makes one step of Euler's method from there to 1, which counts
  * as one more evaluation and step. Grids from 0 to 1 are scaled to [0, 1 - `lastStep`]; the trajectory has the states at the scaled times
  * but for the last, which is that at 1. Samples that the other solver leaves earlier stay there.
+ *
+ * Fails when: a solver evaluates at the end of its steps (heun, rk4), and the one before the last step is much longer than that: its last
+ * slope has an error of the mean's over `lastStep`. Grids with short steps near 1 help.
  * @param lastStep  in (0, 1).
  * @throws ConfigError if `lastStep` is outside (0, 1), or, when it solves, a grid does not go from 0 to 1.
  */
