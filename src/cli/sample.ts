@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { ConfigError } from '../errors.ts';
+import { usualLastStep } from '../experiments/exact-model.ts';
 import type { SampleRequest } from '../experiments/run-types.ts';
 import { readSampleModel, type SampleModel } from '../experiments/sample-model.ts';
 import { chooseLabels } from '../experiments/sample-plan.ts';
@@ -51,7 +52,11 @@ export function sampleCommand(context: CommandContext): Command {
     .option('--evaluations <n>', 'evaluations of the model for a sample, instead of steps', integerFlag(1))
     .option('--tolerance <x>', 'tolerance of dopri5, relative and absolute', numberFlag)
     .option('--guidance <w>', 'weight of the label; 1 is none', numberFlag)
-    .option('--last-step <length>', "length of an exact field's last step, to time 1 (default: 0.001)", numberFlag)
+    .option(
+      '--last-step <length>',
+      `length of an exact field's last step, to time 1 (default: ${usualLastStep})`,
+      numberFlag,
+    )
     .option(
       '--set <path=value>',
       'change another setting of the run, or of the exact field (data.count, data.size); may be repeated',

@@ -6,6 +6,8 @@ import { describeIssues } from './config-faults.ts';
 import { applyOverrides, parseOverride } from './overrides.ts';
 import { runtimeSection, samplingSection } from './schema/sampling-section.ts';
 
+export { usualLastStep };
+
 const prefix = 'closed-form:';
 
 /** Name or path of the data whose exact field a text asks for; null where the text is the folder of a run. */

@@ -73,7 +73,7 @@ async function withExactSource<T>(
 ): Promise<T> {
   const settings = { ...readExactModel(source), ...request.exact };
   const sampling = { ...settings.sampling, ...request.sampling };
-  const data = await openFieldData(source, settings.data);
+  const data = await openFieldData(settings.data.source, settings.data);
   const field = await openExactField(data.rows, { runtime: { ...settings.runtime, ...request.runtime } });
   const { labels, classes } = data;
   const flow = closedFormFlow(field, {

@@ -27,7 +27,7 @@ export interface SampleRequest extends FlowRequest {
   readonly trajectory?: boolean;
 }
 
-/** A batch of samples to be: noise at time 0 and the trained field. Rows from `seeds.length` on only fill the batch up. */
+/** A batch of samples to be: noise at time 0 and the field. Rows from `seeds.length` on only fill the batch up. */
 export interface FlowProblem extends InitialValueProblem<Float32Array> {
   readonly seeds: Uint32Array;
   readonly labels: Int32Array | null;
@@ -39,7 +39,7 @@ export interface LatentSamples {
   readonly labels: Int32Array | null;
   /** float32 [count, ...dims]. */
   readonly latents: Float32Array;
-  /** Evaluations of the velocity field that each sample needed (NFE); with guidance each of them runs the network on two rows. */
+  /** Evaluations of the velocity field that each sample needed (NFE); with guidance each of them takes the model twice. */
   readonly evaluations: Int32Array;
   /** Whether the solver reached the end for all. */
   readonly converged: boolean;
@@ -50,7 +50,10 @@ export interface LatentSamples {
 export interface Sampler {
   /** Batches of samples in the order of the seeds. @throws ConfigError if labels or guidance do not fit the model. */
   sample(request: SampleRequest): AsyncIterable<LatentSamples>;
-  /** The problems whose solutions are those samples, for who wants more of the field than its samples. @throws as `sample`. */
+  /**
+   * The problems whose solutions are those samples, for who wants more of the field than its samples. A model with a last step is to be
+   * solved with it (`withLastStep`). @throws as `sample`.
+   */
   problems(request: FlowRequest): Iterable<FlowProblem>;
   release(): void;
 }
