@@ -46,7 +46,7 @@ function meanOf(latents: Float32Array, width: number): Float64Array {
 }
 
 /** Row numbers spread evenly over a set. */
-function spread(count: number, wanted: number): Uint32Array {
+export function spread(count: number, wanted: number): Uint32Array {
   const rows = Math.min(count, wanted);
   return Uint32Array.from({ length: rows }, (_, i) => Math.floor((i * count) / rows));
 }

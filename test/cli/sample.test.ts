@@ -19,7 +19,7 @@ describe('sample', () => {
   it('makes a grid of 64 samples by the settings of the run unless told otherwise', async () => {
     const { status, request, lines } = await sample('--json');
     expect(status).toBe(0);
-    expect(request).toMatchObject({ directory: folder, labels: null, ema: true, columns: 8, trajectoryPath: null });
+    expect(request).toMatchObject({ model: folder, labels: null, ema: true, columns: 8, trajectoryPath: null });
     expect(request!.seeds).toEqual(Array.from({ length: 64 }, (_, i) => i));
     expect(request!.sampling).toEqual(readConfig('fashion-unet').sampling);
     expect(request!.gridPath).toBe(join(folder, 'samples', 'seeds-0-63.png'));
@@ -31,7 +31,7 @@ describe('sample', () => {
     const { runner, sampled } = fakeRunner(() => Promise.reject(new Error('no training')));
     const checkpoint = join(folder, 'checkpoints', '000100');
     expect((await runCommand(['sample', checkpoint], { runner })).status).toBe(0);
-    expect(sampled[0]).toMatchObject({ directory: checkpoint, gridPath: join(folder, 'samples', 'seeds-0-63.png') });
+    expect(sampled[0]).toMatchObject({ model: checkpoint, gridPath: join(folder, 'samples', 'seeds-0-63.png') });
   });
 
   it('takes seeds as a range or as a count from a first one', async () => {
@@ -52,11 +52,11 @@ describe('sample', () => {
 
   it('replaces the solver with its own defaults, and counts evaluations with guidance', async () => {
     const { request } = await sample('--solver', 'heun', '--evaluations', '40');
-    expect(request!.sampling.solver).toEqual({ kind: 'heun', steps: 10, grid: { kind: 'uniform' } });
+    expect(request!.sampling!.solver).toEqual({ kind: 'heun', steps: 10, grid: { kind: 'uniform' } });
     const plain = await sample('--solver', 'heun', '--evaluations', '40', '--guidance', '1');
-    expect(plain.request!.sampling.solver).toMatchObject({ steps: 20 });
+    expect(plain.request!.sampling!.solver).toMatchObject({ steps: 20 });
     const adaptive = await sample('--solver', 'dopri5', '--tolerance', '1e-4');
-    expect(adaptive.request!.sampling.solver).toMatchObject({ relativeTolerance: 1e-4, absoluteTolerance: 1e-4 });
+    expect(adaptive.request!.sampling!.solver).toMatchObject({ relativeTolerance: 1e-4, absoluteTolerance: 1e-4 });
   });
 
   it.each([
@@ -84,5 +84,80 @@ describe('sample', () => {
     expect(status).toBe(0);
     expect(request).toBeUndefined();
     expect(JSON.parse(lines.join(''))).toMatchObject({ seeds: [0], sampling: { guidance: 1.5 } });
+  });
+});
+
+describe('sample closed-form:<data>', () => {
+  async function sampleExact(data: string, ...flags: string[]) {
+    const { runner, sampled } = fakeRunner(() => Promise.reject(new Error('no training')));
+    const result = await runCommand(['sample', `closed-form:${data}`, ...flags], { runner });
+    return { ...result, request: sampled[0] };
+  }
+
+  it('asks for 64 samples of all data, by default as a picture of images and as arrays of points', async () => {
+    const { status, request } = await sampleExact('fashion');
+    expect(status).toBe(0);
+    expect(request).toMatchObject({
+      model: 'closed-form:fashion',
+      labels: null,
+      exact: { data: { source: 'fashion', count: null, size: null }, lastStep: 1e-3 },
+      gridPath: join('samples', 'closed-form-fashion-seeds-0-63.png'),
+      arraysPath: null,
+    });
+    expect((await sampleExact('two-moons', '--seeds', '3-5')).request).toMatchObject({
+      seeds: [3, 4, 5],
+      gridPath: null,
+      arraysPath: join('samples', 'closed-form-two-moons-seeds-3-5.npz'),
+    });
+  });
+
+  it('counts the last step, twice with guidance', async () => {
+    const euler = await sampleExact('two-moons', '--evaluations', '50');
+    expect(euler.request!.sampling!.solver).toMatchObject({ kind: 'euler', steps: 49 });
+    const heun = await sampleExact('two-moons', '--solver', 'heun', '--evaluations', '51');
+    expect(heun.request!.sampling!.solver).toMatchObject({ kind: 'heun', steps: 25 });
+    const guided = await sampleExact('two-moons', '--label', 'lower', '--guidance', '2', '--evaluations', '50');
+    expect(guided.request!.sampling!.solver).toMatchObject({ steps: 24 });
+    expect(guided.request!.labels).toEqual(new Array(64).fill(1));
+  });
+
+  it('takes settings of the data and of the last step', async () => {
+    const flags = ['--count', '1', '--set', 'data.count=20', '--last-step', '0.01', '--grid', 'a.png'];
+    const { request } = await sampleExact('fashion', ...flags);
+    expect(request).toMatchObject({ exact: { data: { count: 20 }, lastStep: 0.01 }, gridPath: 'a.png' });
+  });
+
+  it.each([
+    [['--no-ema'], 'Expected a trained run, for --no-ema; got an exact field, which has no parameters.'],
+    [['--guidance', '2'], 'Expected labels, to guide the exact field by; got none. In sample. Try --label <class>.'],
+    [['--set', 'model.kind=unet'], 'got `model`. Known there: data, lastStep, sampling, runtime.'],
+    [['--last-step', '1'], 'Expected `lastStep` to be a number above 0 and below 1; got 1.'],
+    [
+      ['--solver', 'midpoint', '--evaluations', '50'],
+      'Expected evaluations to be 1 more than a multiple of 2, those of a step of midpoint; got 50.',
+    ],
+    [['--evaluations', '1'], 'Expected evaluations to be 1 more than a multiple of 1'],
+    [
+      ['--solver', 'dopri5', '--set', 'sampling.solver.controller=torchdiffeq'],
+      'Expected `sampling.solver.controller` to be per-sample',
+    ],
+    [['--solver', 'hein'], 'Did you mean heun?'],
+    [['--label', 'lowr'], 'Try "lower".'],
+  ])('refuses %j', async (flags, message) => {
+    const { status, errors } = await sampleExact('two-moons', ...flags);
+    expect(errors).toContain(message);
+    expect(status).toBe(2);
+  });
+
+  it('has a last step that runs do not have', async () => {
+    const { status, errors } = await sample('--last-step', '0.01');
+    expect(errors).toContain('Expected the exact field of data, to choose its last step; got the trained run');
+    expect(status).toBe(2);
+  });
+
+  it('names data that are not there', async () => {
+    const { status, errors } = await sampleExact('no-such-data');
+    expect(errors).toContain('Expected `no-such-data` to be readable');
+    expect(status).not.toBe(0);
   });
 });
