@@ -132,11 +132,13 @@ function separated(values: Float32Array, layout: Interleaving): Float32Array[] {
 
 /** Names by the parameters' paths, as layers use them. */
 export interface NameList {
+  /** Whether the tree has a parameter at the path. */
+  has(path: string): boolean;
   /** The parameter at `path` under another name; `shape` where the published tensor has another one. */
   same(path: string, name: string, shape?: Shape): void;
   transposed(path: string, name: string): void;
-  /** `weight` and `bias` of a layer under another name; `weightShape` as `shape` of `same`. */
-  layer(path: string, name: string, weightShape?: Shape): void;
+  /** `weight` and `bias` of a layer under another name; `shape` gives the published weight's shape where it is another than ours. */
+  layer(path: string, name: string, shape?: (own: Shape) => Shape): void;
   /** Scale and bias of a norm as the `weight` and `bias` of another name. */
   norm(path: string, name: string): void;
   /**
@@ -147,16 +149,22 @@ export interface NameList {
   fixed(name: string, shape: Shape, values: () => Float32Array): void;
 }
 
+/** The shape of a linear layer's weight as that of a convolution with kernel 1 over so many axes. */
+export function asConvolution(axes: number): (own: Shape) => Shape {
+  return (own) => [...own, ...new Array<number>(axes).fill(1)];
+}
+
 /** A map made by listing names of a tree's parameters. */
 export function listNames(tree: ParameterTree, list: (names: NameList) => void): ReadonlyMap<string, ExternalTensor> {
   const specs = new Map(flattenParameters(tree));
   const result = new Map<string, ExternalTensor>();
   const shapeOf = (path: string): Shape => specs.get(path)?.shape ?? [];
   const names: NameList = {
+    has: (path) => specs.has(path),
     same: (path, name, shape = shapeOf(path)) => result.set(name, { layout: 'same', path, shape }),
     transposed: (path, name) => result.set(name, { layout: 'transposed', path, shape: [...shapeOf(path)].reverse() }),
-    layer(path, name, weightShape) {
-      names.same(`${path}.weight`, `${name}.weight`, weightShape);
+    layer(path, name, shape = (own) => own) {
+      names.same(`${path}.weight`, `${name}.weight`, shape(shapeOf(`${path}.weight`)));
       names.same(`${path}.bias`, `${name}.bias`);
     },
     norm(path, name) {
@@ -167,8 +175,8 @@ export function listNames(tree: ParameterTree, list: (names: NameList) => void):
       for (const kind of ['weight', 'bias']) {
         const paths = ['query', 'key', 'value'].map((part) => `${path}.${part}.${kind}`);
         const [width, ...rest] = shapeOf(paths[0]);
-        const more = kind === 'weight' ? new Array<number>(axes).fill(1) : [];
-        result.set(`${name}.${kind}`, { layout: 'interleaved', paths, rows, shape: [3 * width, ...rest, ...more] });
+        const shape = asConvolution(kind === 'weight' ? axes : 0)([3 * width, ...rest]);
+        result.set(`${name}.${kind}`, { layout: 'interleaved', paths, rows, shape });
       }
     },
     fixed: (name, shape, values) => result.set(name, { layout: 'fixed', shape, values }),
