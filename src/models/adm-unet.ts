@@ -38,8 +38,9 @@ export interface AdmAsUnet extends UnetOptions {
 /** The improved U-Net in the terms of `unet`, of which it is a case. @throws ConfigError if no level has such a resolution. */
 export function admUnetOptions(options: AdmUnetOptions): AdmAsUnet {
   const { shape, channels, multipliers, attentionResolutions, residualResampling, ...same } = options;
+  const levels = [...multipliers.keys()];
   const attention = attentionResolutions.map((side) => Math.log2(shape[1] / side));
-  if (shape[1] !== shape[2] || !attention.every((level) => Number.isInteger(level) && level < multipliers.length)) {
+  if (shape[1] !== shape[2] || !attention.every((level) => levels.includes(level))) {
     throw new ConfigError({
       expected: `\`attentionResolutions\` to be sides of the ${multipliers.length} levels of a square [${shape.join(', ')}]`,
       got: `[${attentionResolutions.join(', ')}]`,
