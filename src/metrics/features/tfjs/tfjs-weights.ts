@@ -36,7 +36,7 @@ function storedType({ name, dtype, quantization }: WeightEntry): string {
 /** Elements as they are stored: little-endian, by the format's definition. */
 function storedElements(stored: string, bytes: Uint8Array): ArrayLike<number> {
   // A copy, as the place of a weight among the others need not be a multiple of its element's size.
-  const { buffer } = bytes.slice();
+  const { buffer } = new Uint8Array(bytes);
   if (stored === 'float32') return new Float32Array(buffer);
   if (stored === 'int32') return new Int32Array(buffer);
   if (stored === 'float16') return float16ToFloat32(new Uint16Array(buffer));
@@ -47,10 +47,13 @@ function decode(entry: WeightEntry, stored: string, bytes: Uint8Array): TfjsWeig
   const { name, shape, dtype, quantization } = entry;
   const elements = storedElements(stored, bytes);
   const { scale = 1, min = 0 } = quantization ?? {};
-  // In float64 and then rounded, as the runtime does; rounded to integers where they were integers.
-  const affine = stored === 'uint8' || stored === 'uint16' ? (q: number) => q * scale + min : (q: number) => q;
-  const values =
-    dtype === 'int32' ? Float64Array.from(elements, (q) => Math.round(affine(q))) : Float32Array.from(elements, affine);
+  const isInteger = dtype === 'int32';
+  const values = isInteger ? new Float64Array(elements.length) : new Float32Array(elements.length);
+  for (let i = 0; i < values.length; i++) {
+    // In float64 and then rounded, as the runtime does; to integers where they were integers.
+    const value = stored === 'uint8' || stored === 'uint16' ? elements[i]! * scale + min : elements[i]!;
+    values[i] = isInteger ? Math.round(value) : value;
+  }
   return { name, shape, values };
 }
 
