@@ -5,7 +5,7 @@ import { assembleBatch } from '../data/batch.ts';
 import type { ImageDataset } from '../data/image-dataset.ts';
 import { readImages } from '../data/image-dataset.ts';
 import { openLoader, openVectorLoader } from '../data/loader.ts';
-import { openDataset, openVectors } from '../data/open-dataset.ts';
+import { openDataset, openVectors, type Split } from '../data/open-dataset.ts';
 import type { VectorDataset } from '../data/vector-dataset.ts';
 import { elementCount } from '../engine/shape.ts';
 import { identityLatent } from '../latent/identity.ts';
@@ -46,7 +46,7 @@ function meanOf(latents: Float32Array, width: number): Float64Array {
 }
 
 /** Row numbers spread evenly over a set. */
-function spread(count: number, wanted: number): Uint32Array {
+export function spread(count: number, wanted: number): Uint32Array {
   const rows = Math.min(count, wanted);
   return Uint32Array.from({ length: rows }, (_, i) => Math.floor((i * count) / rows));
 }
@@ -71,6 +71,26 @@ function datasetOptions({
   return isPath || size !== null || channels !== null ? { ...rest, ...folder } : rest;
 }
 
+/** The data of a config as they are stored. */
+export type StoredData = ImageDataset | VectorDataset;
+
+/** Whether some of the images are held out. */
+function holdsOut({ heldOut, source }: ImageData): boolean {
+  return heldOut !== null || source === 'fashion';
+}
+
+/**
+ * The training or the held-out data of a config as they are stored; `null` if none are held out.
+ * @throws DataError or ConfigError if they cannot be read.
+ */
+export async function openStoredData({ data }: RunConfig, split: Split): Promise<StoredData | null> {
+  if (data.kind === 'vectors') {
+    const { kind: _kind, ...options } = data;
+    return split === 'test' && data.source.endsWith('.npz') ? null : openVectors({ ...options, split });
+  }
+  return split === 'test' && !holdsOut(data) ? null : openDataset({ ...datasetOptions(data), split });
+}
+
 async function openImages(data: ImageData, { seed, training, latent: _latent }: RunConfig): Promise<RunData> {
   const options = datasetOptions(data);
   const train = await openDataset({ ...options, split: 'train' });
@@ -90,7 +110,7 @@ async function openImages(data: ImageData, { seed, training, latent: _latent }: 
         latent,
       ),
     async heldOut(count) {
-      if (data.heldOut === null && data.source !== 'fashion') return null;
+      if (!holdsOut(data)) return null;
       const test = await openDataset({ ...options, split: 'test' });
       const rows = spread(test.count, count);
       return { target: await encoded(test, rows), labels: Int32Array.from(rows, (row) => test.labels[row]) };
