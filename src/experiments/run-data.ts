@@ -91,6 +91,20 @@ export async function openStoredData({ data }: RunConfig, split: Split): Promise
   return split === 'test' && !holdsOut(data) ? null : openDataset({ ...datasetOptions(data), split });
 }
 
+/** What conventions call the data: source, part, and what of the config changes them. */
+export function storedDataName({ data }: RunConfig, split: Split): string {
+  const { source } = data;
+  const part = split === 'train' ? 'train' : 'held out';
+  if (data.kind === 'vectors') return source.endsWith('.npz') ? source : `${source} ${part}, seed ${data.seed}`;
+  const { size, channels, fit, heldOut, heldOutSeed } = data;
+  const choices = [
+    ...(size === null ? [] : [`${fit} to ${size}`]),
+    ...(channels === null ? [] : [`${channels} channels`]),
+    ...(source === 'fashion' || heldOut === null ? [] : [`held out ${heldOut} by seed ${heldOutSeed}`]),
+  ];
+  return [`${source} ${part}`, ...choices].join(', ');
+}
+
 async function openImages(data: ImageData, { seed, training, latent: _latent }: RunConfig): Promise<RunData> {
   const options = datasetOptions(data);
   const train = await openDataset({ ...options, split: 'train' });

@@ -12,6 +12,7 @@ import type { ClosedFormOutcome, ClosedFormRequest } from './closed-form-request
 import type { RunConfig } from './config.ts';
 import type { CouplingOutcome, CouplingRequest } from './coupling-request.ts';
 import type { CurvatureOutcome, CurvatureRequest } from './curvature-request.ts';
+import type { EvaluateOutcome, EvaluateRequest } from './evaluate-request.ts';
 import type { PruningOutcome, PruningRequest } from './pruning-request.ts';
 
 export type { CheckpointEvent, CouplingEvent, PreliminaryEvent, StepEvent, ValidationEvent };
@@ -130,6 +131,7 @@ export interface SampleOutcome {
 export interface Runner {
   train(request: TrainRequest): Promise<TrainOutcome>;
   sample(request: SampleRequest): Promise<SampleOutcome>;
+  evaluate(request: EvaluateRequest): Promise<EvaluateOutcome>;
   analyzeBounds(request: BoundsRequest): Promise<BoundsOutcome>;
   analyzeClosedForm(request: ClosedFormRequest): Promise<ClosedFormOutcome>;
   analyzeCoupling(request: CouplingRequest): Promise<CouplingOutcome>;
