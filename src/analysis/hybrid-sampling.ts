@@ -1,19 +1,11 @@
 /** Samples that follow the exact field of the data first and a trained network then. */
-import type { ClosedFormField } from '../closed-form/closed-form-field.ts';
 import { ConfigError } from '../errors.ts';
+import { stepToEnd, usualLastStep } from '../sampling/last-step.ts';
 import type { InitialValueProblem, Solver, VelocityField } from '../sampling/solvers/solver.ts';
 import { explicitGrid } from '../sampling/time-grid.ts';
 
 /** Times that are nearer than this to each other are one. */
 const sameTime = 1e-9;
-
-/** Where the exact flow is left for one step of Euler's to time 1. */
-const lastExactTime = 1 - 1e-3;
-
-/** The exact field as solvers take it. */
-export function exactVelocity(field: ClosedFormField<Float32Array>): VelocityField<Float32Array> {
-  return async (x, time) => (await field.evaluate(x, time)).velocity;
-}
 
 /** Where samples start, the network that they follow, and the field that they follow before. */
 export interface HybridProblem extends InitialValueProblem<Float32Array> {
@@ -55,12 +47,6 @@ async function followExact(
   return solution.trajectory ?? [];
 }
 
-/** One step of Euler's to time 1: it ends on the data's mean by the weights of `time`, which near 1 is a datum. */
-async function finishExact({ exact, batch }: HybridProblem, x: Float32Array, time: number): Promise<Float32Array> {
-  const velocity = await exact(x, new Float64Array(batch).fill(time), new Uint8Array(batch).fill(1));
-  return x.map((value, i) => value + (1 - time) * velocity[i]!);
-}
-
 /**
  * For each switch tau the samples that follow u* on [0, tau] and the network on [tau, 1], all from the same noise. The part by u* is
  * solved once for all switches. With tau = 0 they are the network's own samples; with tau = 1 they are those of u*, which are data: its
@@ -76,13 +62,14 @@ export async function hybridSamples(
 ): Promise<Float32Array[]> {
   checkSwitches(switches);
   const last = Math.min(switches.at(-1)!, 1 - sameTime);
-  const ending = last === switches.at(-1) ? [] : [lastExactTime];
+  const ending = last === switches.at(-1) ? [] : [1 - usualLastStep];
   const exactTimes = distinct([0, ...grid, ...switches, ...ending]).filter((time) => time <= last);
   const states = await followExact(problem, exactTimes, solver);
   const samples: Float32Array[] = [];
   for (const tau of switches) {
     if (tau > 1 - sameTime) {
-      samples.push(await finishExact(problem, states.at(-1)!, exactTimes.at(-1)!));
+      const ends = { field: problem.exact, x0: states.at(-1)!, batch: problem.batch };
+      samples.push(await stepToEnd(ends, new Float64Array(problem.batch).fill(exactTimes.at(-1)!)));
       continue;
     }
     const index = exactTimes.findIndex((time) => Math.abs(time - tau) <= sameTime);

@@ -8,7 +8,7 @@ import { createStepper } from '../engine/stepper.ts';
 import { placeholder, type Tensor, type TensorType } from '../engine/tensor.ts';
 import { isTensor, isTensorType, tensorType } from '../engine/trace.ts';
 import { flattenTree, mapTree } from '../engine/tree.ts';
-import type { SamplerOptions } from '../sampling/sampler.ts';
+import type { NetworkFlowOptions } from '../sampling/network-flow.ts';
 
 /** Points and directions of a whole batch, rows aligned. */
 export interface JacobianRequest {
@@ -47,7 +47,7 @@ const PREFIX = 'parameters';
  * J w and J^T J w in one graph. J w is the derivative of the vector-Jacobian product J^T u, linear in u, by its cotangent u along w; the
  * u itself drops out. A model with labels is asked for its null class: the field of all classes together.
  */
-export function jacobianGraph({ model, parameterTypes, batch }: Omit<SamplerOptions, 'parameters'>): Graph {
+export function jacobianGraph({ model, parameterTypes, batch }: Omit<NetworkFlowOptions, 'parameters'>): Graph {
   const parameters = mapTree<TensorType, Tensor>(parameterTypes, isTensorType, (_path, type) => placeholder(type));
   const points = tensorType([batch, ...model.input.shape]);
   const [x, direction] = [placeholder(points), placeholder(points)];
@@ -74,7 +74,7 @@ export function jacobianGraph({ model, parameterTypes, batch }: Omit<SamplerOpti
  * Opens the Jacobians of a network. Its parameters are inputs of the graph, as in sampling.
  * @throws RuntimeError if the graph cannot be compiled.
  */
-export async function openJacobianProducts(runtime: Runtime, options: SamplerOptions): Promise<JacobianProducts> {
+export async function openJacobianProducts(runtime: Runtime, options: NetworkFlowOptions): Promise<JacobianProducts> {
   const { provider, channelBlock } = runtime;
   const { parameterTypes, parameters, batch, model } = options;
   const stepper = await createStepper(runtime, {

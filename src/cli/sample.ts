@@ -125,7 +125,7 @@ async function requestOf(
       ? null
       : chooseLabels({ labels: flags.label, count: seeds.length }, await classesOf(config));
   return {
-    directory: run,
+    model: run,
     seeds,
     labels,
     sampling: config.sampling,

@@ -40,7 +40,7 @@ export async function concludeRun(
   const grid = isImages ? join(samples, 'grid.png') : null;
   const arrays = isImages ? null : join(samples, 'samples.npz');
   const sampling = await runner.sample({
-    directory,
+    model: directory,
     seeds,
     labels,
     sampling: config.sampling,

@@ -1,15 +1,17 @@
 /** Data as the exact field takes them: rows of latents from a name or a path, or from the run that was trained on them. */
 import { boxAverage } from '../data/box-average.ts';
-import { readImages } from '../data/image-dataset.ts';
-import { isImageFolder, openDataset, openVectors } from '../data/open-dataset.ts';
+import { type ImageDataset, readImages } from '../data/image-dataset.ts';
+import { hasTestSplit, isImageFolder, openDataset, openVectors } from '../data/open-dataset.ts';
 import { toyDensities } from '../data/toy-densities.ts';
 import type { VectorDataset } from '../data/vector-dataset.ts';
 import { elementCount } from '../engine/shape.ts';
 import { ConfigError, DataError } from '../errors.ts';
 import { identityLatent } from '../latent/identity.ts';
+import type { Latent } from '../latent/latent.ts';
 import type { KeptRows } from '../numerics/kept-rows.ts';
+import type { HeldOutData } from '../training/validation.ts';
 import { rowsOf } from './exact-field.ts';
-import type { RunData } from './run-data.ts';
+import { type RunData, spread } from './run-data.ts';
 
 /** Latents by row. */
 export interface FieldData {
@@ -18,6 +20,14 @@ export interface FieldData {
   /** Shape of a datum: [channels, height, width] of images, [features] of vectors. */
   readonly shape: readonly number[];
   readonly rows: KeptRows;
+  /** Label of each row: int32 [rows]; all 0 without labels. */
+  readonly labels: Int32Array;
+  /** Names of the classes; null without labels. */
+  readonly classes: readonly string[] | null;
+  /** The way between pixels and latents; null for vectors. */
+  readonly latent: Latent | null;
+  /** `count` data that are not among the rows, or all there are, in an order fixed by the data; null if there are none. */
+  heldOut(count: number): Promise<HeldOutData | null>;
 }
 
 function isImageShape(shape: readonly number[]): shape is readonly [number, number, number] {
@@ -27,7 +37,7 @@ function isImageShape(shape: readonly number[]): shape is readonly [number, numb
 /** The first `count` data; all of them where there are fewer, or `count` is null. */
 export function firstRows(data: FieldData, count: number | null): FieldData {
   if (count === null || count >= data.rows.count) return data;
-  return { ...data, rows: { ...data.rows, count } };
+  return { ...data, rows: { ...data.rows, count }, labels: data.labels.subarray(0, count) };
 }
 
 /**
@@ -46,13 +56,20 @@ export function resizedData(data: FieldData, size: number): FieldData {
   }
   const [channels, height, width] = shape;
   if (height === size && width === size) return { ...data, name: `${name} ${size} px` };
+  const latent = identityLatent([channels, size, size]);
   return {
+    ...data,
     name: `${name} ${size} px`,
-    shape: [channels, size, size],
+    shape: latent.shape,
+    latent,
     rows: {
       count: rows.count,
       elements: channels * size * size,
       read: async (first, count) => boxAverage({ values: await rows.read(first, count), shape }, size),
+    },
+    async heldOut(count) {
+      const held = await data.heldOut(count);
+      return held === null ? null : { ...held, target: boxAverage({ values: held.target, shape }, size) };
     },
   };
 }
@@ -65,13 +82,34 @@ export function usualSizes({ shape }: FieldData): number[] | null {
 }
 
 /** The training data of a run, mirrored ones behind them where training mirrors. */
-export function runFieldData({ name, shape, rows }: RunData): FieldData {
-  return { name, shape, rows: rowsOf(rows) };
+export function runFieldData({ rows, ...data }: RunData): FieldData {
+  const { name, shape, classes, latent } = data;
+  const labels = new Int32Array(rows.count * (rows.mirrored ? 2 : 1));
+  for (let first = 0; first < labels.length; first += rows.count) labels.set(rows.labels, first);
+  return { name, shape, classes, latent, labels, rows: rowsOf(rows), heldOut: (count) => data.heldOut(count) };
 }
 
-function vectorData({ name, count, features, vectors }: VectorDataset): FieldData {
+function vectorData({ name, count, features, vectors, labels, classes }: VectorDataset): FieldData {
   const read = async (first: number, rows: number) => vectors.slice(first * features, (first + rows) * features);
-  return { name, shape: [features], rows: { count, elements: features, read } };
+  const rows = { count, elements: features, read };
+  return { name, shape: [features], rows, labels, classes, latent: null, heldOut: async () => null };
+}
+
+/** Points of a density; those of its test split are held out. */
+async function densityData(source: string, count: number | null): Promise<FieldData> {
+  const points = await openVectors({ source, ...(count === null ? {} : { count }) });
+  return {
+    ...vectorData(points),
+    async heldOut(wanted) {
+      const { vectors, labels } = await openVectors({ source, split: 'test', count: wanted });
+      return { target: vectors, labels };
+    },
+  };
+}
+
+/** Latents of some images. */
+async function encoded(set: ImageDataset, rows: Uint32Array, latent: Latent): Promise<Float32Array> {
+  return latent.encode(await readImages(set, rows));
 }
 
 async function imageData(source: string, size: number | null): Promise<FieldData> {
@@ -81,14 +119,26 @@ async function imageData(source: string, size: number | null): Promise<FieldData
   const set = await openDataset({ source, ...options, ...(source === 'fashion' ? {} : { heldOut: null }) });
   const shape = [set.channels, set.height, set.width];
   const latent = identityLatent(shape);
-  const read = async (first: number, rows: number) =>
-    latent.encode(
-      await readImages(
-        set,
-        Uint32Array.from({ length: rows }, (_, i) => first + i),
-      ),
+  const read = (first: number, rows: number) =>
+    encoded(
+      set,
+      Uint32Array.from({ length: rows }, (_, i) => first + i),
+      latent,
     );
-  const data = { name: source, shape, rows: { count: set.count, elements: elementCount(shape), read } };
+  const data: FieldData = {
+    name: source,
+    shape,
+    rows: { count: set.count, elements: elementCount(shape), read },
+    labels: set.labels,
+    classes: set.classes,
+    latent,
+    async heldOut(count) {
+      if (!hasTestSplit(source)) return null;
+      const test = await openDataset({ source, ...options, split: 'test' });
+      const rows = spread(test.count, count);
+      return { target: await encoded(test, rows, latent), labels: Int32Array.from(rows, (row) => test.labels[row]!) };
+    },
+  };
   return size === null || folder ? data : resizedData(data, size);
 }
 
@@ -100,7 +150,7 @@ export interface FieldDataOptions {
 }
 
 /**
- * The data of a name ('fashion', 'portraits', a density) or a path, with nothing held out but fashion's test images.
+ * The data of a name ('fashion', 'portraits', a density) or a path, with nothing held out but what the set itself keeps for tests.
  * @throws ConfigError or DataError if they cannot be had.
  */
 export async function openFieldData(
@@ -109,7 +159,7 @@ export async function openFieldData(
 ): Promise<FieldData> {
   if (toyDensities.some((name) => name === source)) {
     if (size !== null) throw sizeOfVectors(source);
-    return vectorData(await openVectors({ source, ...(count === null ? {} : { count }) }));
+    return densityData(source, count);
   }
   try {
     return firstRows(await imageData(source, size), count);

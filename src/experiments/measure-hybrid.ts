@@ -1,7 +1,8 @@
-import { exactVelocity, hybridSamples } from '../analysis/hybrid-sampling.ts';
+import { hybridSamples } from '../analysis/hybrid-sampling.ts';
 import { memorisation, nearestDistances } from '../analysis/memorisation.ts';
 import type { Estimate } from '../numerics/estimate.ts';
 import { neighboursOf } from '../numerics/nearest-neighbours.ts';
+import { exactVelocity } from '../sampling/closed-form-flow.ts';
 import type { VelocityField } from '../sampling/solvers/solver.ts';
 import { flowRequest, joinRows, nearestTwo, type SamplePlan, type TrainedField } from './trained-field.ts';
 import { workProgress } from './work-progress.ts';

@@ -14,6 +14,7 @@ import type { CouplingOutcome, CouplingRequest } from './coupling-request.ts';
 import type { CurvatureOutcome, CurvatureRequest } from './curvature-request.ts';
 import type { EvaluateOutcome, EvaluateRequest } from './evaluate-request.ts';
 import type { PruningOutcome, PruningRequest } from './pruning-request.ts';
+import type { SampleSourceRequest } from './sample-source.ts';
 
 export type { CheckpointEvent, CouplingEvent, PreliminaryEvent, StepEvent, ValidationEvent };
 
@@ -87,20 +88,12 @@ export interface TrainOutcome {
   readonly skippedImages: number;
 }
 
-/** Samples to be made with a trained run. */
-export interface SampleRequest {
-  /** Folder of the run, or of one of its checkpoints. */
-  readonly directory: string;
+/** Samples to be made, and by which model. */
+export interface SampleRequest extends SampleSourceRequest {
   /** Noise seed of each sample, integers in [0, 2^32). */
   readonly seeds: readonly number[];
-  /** Label of each sample; null: the classes in turn, or none for a model without labels. */
+  /** Label of each sample; null: the classes in turn, or none for a model without labels and for exact fields. */
   readonly labels: readonly number[] | null;
-  /** What replaces fields of the config's section `sampling`; absent: as configured. */
-  readonly sampling: Partial<RunConfig['sampling']>;
-  /** What executes the graphs; absent: as configured. */
-  readonly runtime?: Partial<RunConfig['runtime']>;
-  /** Whether to use the averaged parameters. */
-  readonly ema: boolean;
   /** PNG of all samples in rows; null: none. */
   readonly gridPath: string | null;
   /** Samples in a row of the grid. */

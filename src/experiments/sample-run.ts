@@ -1,11 +1,9 @@
-/** Makes samples with a trained run. */
+/** Makes samples with a trained run or an exact field, and writes them. */
 import { ConfigError } from '../errors.ts';
 import type { LatentSamples, Sampler, SampleRequest as SamplerRequest } from '../sampling/sampler.ts';
-import { buildSolver } from './build.ts';
-import type { RunConfig } from './config.ts';
 import type { SampleOutcome, SampleRequest } from './run-types.ts';
 import { checkFiles, writeSampleFiles } from './sample-files.ts';
-import { labelsInTurn, openRunModel, openTrainedRun, parameterGroup, withSampler } from './trained-run.ts';
+import { samplerRequest, withSampleSource } from './sample-source.ts';
 
 /** @throws ConfigError unless there are seeds, all of them 32-bit numbers, and as many labels, if any. */
 function checkRows({ seeds, labels }: SampleRequest): void {
@@ -18,21 +16,6 @@ function checkRows({ seeds, labels }: SampleRequest): void {
   }
   const part = labels?.find((label) => !Number.isInteger(label));
   if (part !== undefined) throw fault('labels to be integers', `${part}`);
-}
-
-function samplerRequest(
-  request: SampleRequest,
-  sampling: RunConfig['sampling'],
-  classes: number | null,
-): SamplerRequest {
-  return {
-    ...buildSolver(sampling.solver),
-    seeds: Uint32Array.from(request.seeds),
-    labels: request.labels === null ? labelsInTurn(request.seeds.length, classes) : Int32Array.from(request.labels),
-    guidance: sampling.guidance ?? 1,
-    trajectory: request.trajectoryPath !== null,
-    signal: request.signal,
-  };
 }
 
 function joined<A extends Float32Array | Int32Array>(parts: readonly A[], empty: A): A {
@@ -85,33 +68,30 @@ async function makeSamples(sampler: Sampler, settings: SamplerRequest, onEvent: 
 
 /**
  * Makes the samples of a request.
- * @throws ConfigError if labels, seeds, files or settings do not fit the run; CheckpointError if it has no whole checkpoint.
+ * @throws ConfigError if labels, seeds, files or settings do not fit the model; CheckpointError if a run has no whole checkpoint.
  */
 export async function sample(request: SampleRequest): Promise<SampleOutcome> {
   const started = performance.now();
   checkRows(request);
-  const run = await openTrainedRun(request.directory);
-  const { config } = run;
-  const sampling = { ...config.sampling, ...request.sampling };
-  const { data, model } = await openRunModel(config);
-  const { shape, latent } = data;
-  checkFiles(request, latent);
-  const settings = samplerRequest(request, sampling, model.classes);
-  const options = {
-    model,
-    group: parameterGroup(config, request.ema),
-    batch: sampling.batchSize,
-    runtime: { ...config.runtime, ...request.runtime },
-  };
-  const samples = await withSampler(run, options, (sampler) => makeSamples(sampler, settings, request.onEvent));
-  const paths = await writeSampleFiles({ ...settings, ...samples, shape, latent }, request);
-  const perEvaluation = settings.guidance === 1 ? 1 : 2;
-  const evaluations = samples.evaluations.reduce((sum, one) => sum + one, 0) / settings.seeds.length;
-  return {
-    samples: settings.seeds.length,
-    seconds: (performance.now() - started) / 1000,
-    evaluations: perEvaluation * evaluations,
-    converged: samples.converged,
-    paths,
-  };
+  return withSampleSource(request, async (source) => {
+    const { shape, latent } = source.data;
+    checkFiles(request, latent);
+    const settings = samplerRequest(source, {
+      seeds: Uint32Array.from(request.seeds),
+      labels: request.labels === null ? null : Int32Array.from(request.labels),
+      trajectory: request.trajectoryPath !== null,
+      signal: request.signal,
+    });
+    const samples = await makeSamples(source.sampler, settings, request.onEvent);
+    const paths = await writeSampleFiles({ ...settings, ...samples, shape, latent }, request);
+    const perEvaluation = settings.guidance === 1 ? 1 : 2;
+    const evaluations = samples.evaluations.reduce((sum, one) => sum + one, 0) / settings.seeds.length;
+    return {
+      samples: settings.seeds.length,
+      seconds: (performance.now() - started) / 1000,
+      evaluations: perEvaluation * evaluations,
+      converged: samples.converged,
+      paths,
+    };
+  });
 }

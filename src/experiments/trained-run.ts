@@ -6,7 +6,8 @@ import type { Runtime } from '../engine/runtime.ts';
 import { CheckpointError } from '../errors.ts';
 import type { Model } from '../models/model.ts';
 import { parameterTypes } from '../models/parameters.ts';
-import { createSampler, type Sampler, type SamplerOptions } from '../sampling/sampler.ts';
+import type { NetworkFlowOptions } from '../sampling/network-flow.ts';
+import { createSampler, type Sampler } from '../sampling/sampler.ts';
 import { type Checkpoint, latestCheckpoint, openCheckpoint, readCheckpoint } from '../training/checkpoint.ts';
 import { buildModel } from './build.ts';
 import type { RunConfig } from './config.ts';
@@ -74,7 +75,7 @@ export interface RunSamplerOptions {
 /** The network of a run with its parameters, and the runtime that is to execute it. */
 export interface OpenNetwork {
   readonly runtime: Runtime;
-  readonly network: SamplerOptions;
+  readonly network: NetworkFlowOptions;
 }
 
 /** Opens a runtime, and the network with its parameters, for as long as `use` takes. @throws RuntimeError if they cannot be had. */

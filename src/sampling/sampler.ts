@@ -1,26 +1,11 @@
-/** Samples from a trained network: noise from seeds, a solver, pixels. */
-import { closeGraph, type Graph } from '../engine/graph.ts';
-import { emitModel } from '../engine/onnx/emit.ts';
-import { add, broadcastTo, concat, constant, multiply, reshape, split, subtract } from '../engine/ops.ts';
+/** Samples of a flow: noise from seeds, a solver, latents. */
 import type { Runtime } from '../engine/runtime.ts';
-import { createStepper, type Stepper } from '../engine/stepper.ts';
-import { placeholder, type Tensor, type TensorType } from '../engine/tensor.ts';
-import { isTensor, isTensorType, type TypeTree, tensorType } from '../engine/trace.ts';
-import { flattenTree, mapTree } from '../engine/tree.ts';
 import { ConfigError } from '../errors.ts';
-import type { Model } from '../models/model.ts';
 import { normalsFromSeeds } from '../numerics/normal.ts';
-import type { InitialValueProblem, Solver, VelocityField } from './solvers/solver.ts';
-
-export interface SamplerOptions {
-  readonly model: Model;
-  /** Types of the model's parameters, in the form of its tree. */
-  readonly parameterTypes: TypeTree;
-  /** Values by path. */
-  readonly parameters: Readonly<Record<string, Float32Array>>;
-  /** Samples that go through the network together. Fixed: smaller requests are filled up, so that rounding never depends on the request. */
-  readonly batch: number;
-}
+import type { FlowModel } from './flow-model.ts';
+import { withLastStep } from './last-step.ts';
+import { type NetworkFlowOptions, networkFlow } from './network-flow.ts';
+import type { InitialValueProblem, Solver } from './solvers/solver.ts';
 
 /** Where samples start, and the field that they follow. */
 export interface FlowRequest {
@@ -70,62 +55,21 @@ export interface Sampler {
   release(): void;
 }
 
-const PREFIX = 'parameters';
-
-/** The network on a batch; guided, on the batch with its labels and again with the null class, in one call. Source: [ho:22], eq. (6). */
-function velocityGraph({ model, parameterTypes, batch }: SamplerOptions, guided: boolean): Graph {
-  const parameters = mapTree<TensorType, Tensor>(parameterTypes, isTensorType, (_path, type) => placeholder(type));
-  const x = placeholder(tensorType([batch, ...model.input.shape]));
-  const time = placeholder(tensorType([batch]));
-  const labels = model.classes === null ? null : placeholder(tensorType([batch], 'int32'));
-  const weight = placeholder(tensorType([]));
-  const ports: [string, Tensor][] = [
-    ...flattenTree<Tensor>(parameters, isTensor).map(([path, tensor]): [string, Tensor] => [
-      `${PREFIX}.${path}`,
-      tensor,
-    ]),
-    ['x', x],
-    ['time', time],
-  ];
-  if (labels !== null) ports.push(['labels', labels]);
-  if (!guided || labels === null || model.classes === null) {
-    return closeGraph(ports, [['velocity', model.apply(parameters, { x, time, labels })]]);
-  }
-  const none = broadcastTo(reshape(constant(model.classes, 'int32'), [1]), [batch]);
-  const twice = { x: concat([x, x], 0), time: concat([time, time], 0), labels: concat([labels, none], 0) };
-  const [conditional, unconditional] = split(model.apply(parameters, twice), 2, 0);
-  const velocity = add(unconditional, multiply(subtract(conditional, unconditional), weight));
-  return closeGraph([...ports, ['guidance', weight]], [['velocity', velocity]]);
-}
-
-/** @throws RuntimeError if the network cannot be compiled. */
-export async function createSampler(runtime: Runtime, options: SamplerOptions): Promise<Sampler> {
-  const specs = flattenTree<TensorType>(options.parameterTypes, isTensorType).map(([path, type]) => ({
-    name: `${PREFIX}.${path}`,
-    ...type,
-  }));
-  const guidable = options.model.classes !== null;
-  const { provider, channelBlock } = runtime;
-  const program = (guided: boolean) => ({
-    model: emitModel(velocityGraph(options, guided), { provider, channelBlock }),
-  });
-  const stepper = await createStepper(runtime, {
-    state: { parameters: specs },
-    programs: {
-      plain: program(false),
-      ...(guidable ? { guided: program(true) } : {}),
-    },
-  });
-  const values = Object.entries(options.parameters).map(([path, array]) => [`${PREFIX}.${path}`, array]);
-  await stepper.writeState(Object.fromEntries(values));
+/** The sampler of a flow, which it owns from here on. */
+export function samplerOf(model: FlowModel): Sampler {
   return {
-    sample: (request) => solveAll(problemsOf(stepper, options, checkedRequest(request, options.model)), request),
-    problems: (request) => problemsOf(stepper, options, checkedRequest(request, options.model)),
-    release: () => stepper.release(),
+    sample: (request) => solveAll(problemsOf(model, checkedRequest(request, model)), request, model),
+    problems: (request) => problemsOf(model, checkedRequest(request, model)),
+    release: () => model.release(),
   };
 }
 
-function checkedRequest(request: FlowRequest, { classes, name }: Model): FlowRequest {
+/** The sampler of a trained network. @throws RuntimeError if the network cannot be compiled. */
+export async function createSampler(runtime: Runtime, options: NetworkFlowOptions): Promise<Sampler> {
+  return samplerOf(await networkFlow(runtime, options));
+}
+
+function checkedRequest(request: FlowRequest, { classes, name }: FlowModel): FlowRequest {
   const fault = (expected: string, got: string) => new ConfigError({ expected, got, where: `sampling of ${name}` });
   const { labels, guidance, seeds } = request;
   if (labels !== null && classes === null)
@@ -147,46 +91,22 @@ function filledUp<A extends Uint32Array | Int32Array>(values: A, batch: number):
   return rows;
 }
 
-function elementsOf({ input }: Model): number {
-  return input.shape.reduce((a, b) => a * b, 1);
-}
-
-function* problemsOf(stepper: Stepper, options: SamplerOptions, request: FlowRequest): Generator<FlowProblem> {
-  const { batch, model } = options;
+function* problemsOf(model: FlowModel, request: FlowRequest): Generator<FlowProblem> {
+  const { batch, elements } = model;
   for (let start = 0; start < request.seeds.length; start += batch) {
     const seeds = request.seeds.slice(start, start + batch);
     const labels = request.labels?.slice(start, start + batch) ?? null;
-    const field = velocityField(stepper, options, { ...request, labels });
-    yield { seeds, labels, field, x0: normalsFromSeeds(filledUp(seeds, batch), elementsOf(model)), batch };
+    const field = model.velocity({ ...request, labels: labels === null ? null : filledUp(labels, batch) });
+    yield { seeds, labels, field, x0: normalsFromSeeds(filledUp(seeds, batch), elements), batch };
   }
 }
 
-/** The trained velocities of a batch with its labels; each call runs the network once. */
-function velocityField(
-  stepper: Stepper,
-  { model, batch }: SamplerOptions,
-  { labels, guidance, signal }: FlowRequest,
-): VelocityField<Float32Array> {
-  const none = model.classes === null ? null : new Int32Array(batch).fill(model.classes);
-  const classes = labels === null ? none : filledUp(labels, batch);
-  const guided = guidance !== 1 && model.classes !== null;
-  const fixed = {
-    ...(classes === null ? {} : { labels: classes }),
-    ...(guided ? { guidance: Float32Array.of(guidance) } : {}),
-  };
-  return async (x, time) => {
-    signal?.throwIfAborted();
-    const inputs = { x, time: Float32Array.from(time), ...fixed };
-    const { velocity } = await stepper.run(guided ? 'guided' : 'plain', {
-      inputs,
-      ...(signal === undefined ? {} : { signal }),
-    });
-    return velocity as Float32Array;
-  };
-}
-
-async function* solveAll(problems: Iterable<FlowProblem>, request: SampleRequest): AsyncGenerator<LatentSamples> {
-  const { solver, grid, trajectory = false } = request;
+async function* solveAll(
+  problems: Iterable<FlowProblem>,
+  { solver: chosen, grid, trajectory = false }: SampleRequest,
+  { lastStep }: FlowModel,
+): AsyncGenerator<LatentSamples> {
+  const solver = lastStep === null ? chosen : withLastStep(chosen, lastStep);
   for (const problem of problems) {
     const { seeds, labels, x0, batch } = problem;
     const solution = await solver.solve(problem, grid, { trajectory });

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { exactVelocity, hybridSamples } from '../../src/analysis/hybrid-sampling.ts';
+import { hybridSamples } from '../../src/analysis/hybrid-sampling.ts';
 import { hostClosedForm } from '../../src/closed-form/host-closed-form.ts';
 import { roundedField } from '../../src/experiments/exact-field.ts';
 import { normalsFromSeeds } from '../../src/numerics/normal.ts';
+import { exactVelocity } from '../../src/sampling/closed-form-flow.ts';
 import type { VelocityField } from '../../src/sampling/solvers/solver.ts';
 import { SOLVERS } from '../../src/sampling/solvers/solver-table.ts';
 import { uniformGrid } from '../../src/sampling/time-grid.ts';

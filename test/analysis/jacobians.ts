@@ -6,7 +6,7 @@ import type { Tensor } from '../../src/engine/tensor.ts';
 import type { Model } from '../../src/models/model.ts';
 import { constantly, parameter, parameterTypes } from '../../src/models/parameters.ts';
 import { stream } from '../../src/numerics/stream.ts';
-import type { SamplerOptions } from '../../src/sampling/sampler.ts';
+import type { NetworkFlowOptions } from '../../src/sampling/network-flow.ts';
 import { predictionGraph, randomParameters } from '../models/model-graphs.ts';
 
 /** The network v(x, t) = t x W on rows x of `width` numbers: its Jacobian is t W^T everywhere. */
@@ -59,7 +59,7 @@ export function matrixWith(singular: readonly number[], seed = 1): Float32Array 
 export function randomNetwork(model: Model, batch: number, scale = 0.3) {
   const named = randomParameters(model, scale);
   const parameters = Object.fromEntries(Object.entries(named).map(([path, values]) => [path.slice(2), values]));
-  const options: SamplerOptions = { model, parameterTypes: parameterTypes(model.parameters), parameters, batch };
+  const options: NetworkFlowOptions = { model, parameterTypes: parameterTypes(model.parameters), parameters, batch };
   return { options, named };
 }
 

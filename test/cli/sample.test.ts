@@ -19,7 +19,7 @@ describe('sample', () => {
   it('makes a grid of 64 samples by the settings of the run unless told otherwise', async () => {
     const { status, request, lines } = await sample('--json');
     expect(status).toBe(0);
-    expect(request).toMatchObject({ directory: folder, labels: null, ema: true, columns: 8, trajectoryPath: null });
+    expect(request).toMatchObject({ model: folder, labels: null, ema: true, columns: 8, trajectoryPath: null });
     expect(request!.seeds).toEqual(Array.from({ length: 64 }, (_, i) => i));
     expect(request!.sampling).toEqual(readConfig('fashion-unet').sampling);
     expect(request!.gridPath).toBe(join(folder, 'samples', 'seeds-0-63.png'));
@@ -31,7 +31,7 @@ describe('sample', () => {
     const { runner, sampled } = fakeRunner(() => Promise.reject(new Error('no training')));
     const checkpoint = join(folder, 'checkpoints', '000100');
     expect((await runCommand(['sample', checkpoint], { runner })).status).toBe(0);
-    expect(sampled[0]).toMatchObject({ directory: checkpoint, gridPath: join(folder, 'samples', 'seeds-0-63.png') });
+    expect(sampled[0]).toMatchObject({ model: checkpoint, gridPath: join(folder, 'samples', 'seeds-0-63.png') });
   });
 
   it('takes seeds as a range or as a count from a first one', async () => {
@@ -52,11 +52,11 @@ describe('sample', () => {
 
   it('replaces the solver with its own defaults, and counts evaluations with guidance', async () => {
     const { request } = await sample('--solver', 'heun', '--evaluations', '40');
-    expect(request!.sampling.solver).toEqual({ kind: 'heun', steps: 10, grid: { kind: 'uniform' } });
+    expect(request!.sampling!.solver).toEqual({ kind: 'heun', steps: 10, grid: { kind: 'uniform' } });
     const plain = await sample('--solver', 'heun', '--evaluations', '40', '--guidance', '1');
-    expect(plain.request!.sampling.solver).toMatchObject({ steps: 20 });
+    expect(plain.request!.sampling!.solver).toMatchObject({ steps: 20 });
     const adaptive = await sample('--solver', 'dopri5', '--tolerance', '1e-4');
-    expect(adaptive.request!.sampling.solver).toMatchObject({ relativeTolerance: 1e-4, absoluteTolerance: 1e-4 });
+    expect(adaptive.request!.sampling!.solver).toMatchObject({ relativeTolerance: 1e-4, absoluteTolerance: 1e-4 });
   });
 
   it.each([

@@ -57,10 +57,10 @@ export async function trained(directory: string, config: RunConfig, change: Part
 }
 
 /** Samples; without files unless some are asked for. */
-export async function sampled(directory: string, change: Partial<SampleRequest> = {}) {
+export async function sampled(model: string, change: Partial<SampleRequest> = {}) {
   const events: RunEvent[] = [];
   const outcome = await runner.sample({
-    directory,
+    model,
     seeds: [0, 1, 2],
     labels: null,
     sampling: {},

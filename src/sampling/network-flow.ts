@@ -1,0 +1,106 @@
+/** A trained network as a flow: noise and time in, velocity out, executed by a runtime. */
+import { closeGraph, type Graph } from '../engine/graph.ts';
+import { emitModel } from '../engine/onnx/emit.ts';
+import { add, broadcastTo, concat, constant, multiply, reshape, split, subtract } from '../engine/ops.ts';
+import type { Runtime } from '../engine/runtime.ts';
+import { elementCount } from '../engine/shape.ts';
+import { createStepper, type Stepper } from '../engine/stepper.ts';
+import { placeholder, type Tensor, type TensorType } from '../engine/tensor.ts';
+import { isTensor, isTensorType, type TypeTree, tensorType } from '../engine/trace.ts';
+import { flattenTree, mapTree } from '../engine/tree.ts';
+import type { Model } from '../models/model.ts';
+import type { FlowConditions, FlowModel } from './flow-model.ts';
+import type { VelocityField } from './solvers/solver.ts';
+
+export interface NetworkFlowOptions {
+  readonly model: Model;
+  /** Types of the model's parameters, in the form of its tree. */
+  readonly parameterTypes: TypeTree;
+  /** Values by path. */
+  readonly parameters: Readonly<Record<string, Float32Array>>;
+  /** Samples that go through the network together. */
+  readonly batch: number;
+}
+
+const PREFIX = 'parameters';
+
+/** The network on a batch; guided, on the batch with its labels and again with the null class, in one call. Source: [ho:22], eq. (6). */
+function velocityGraph({ model, parameterTypes, batch }: NetworkFlowOptions, guided: boolean): Graph {
+  const parameters = mapTree<TensorType, Tensor>(parameterTypes, isTensorType, (_path, type) => placeholder(type));
+  const x = placeholder(tensorType([batch, ...model.input.shape]));
+  const time = placeholder(tensorType([batch]));
+  const labels = model.classes === null ? null : placeholder(tensorType([batch], 'int32'));
+  const weight = placeholder(tensorType([]));
+  const ports: [string, Tensor][] = [
+    ...flattenTree<Tensor>(parameters, isTensor).map(([path, tensor]): [string, Tensor] => [
+      `${PREFIX}.${path}`,
+      tensor,
+    ]),
+    ['x', x],
+    ['time', time],
+  ];
+  if (labels !== null) ports.push(['labels', labels]);
+  if (!guided || labels === null || model.classes === null) {
+    return closeGraph(ports, [['velocity', model.apply(parameters, { x, time, labels })]]);
+  }
+  const none = broadcastTo(reshape(constant(model.classes, 'int32'), [1]), [batch]);
+  const twice = { x: concat([x, x], 0), time: concat([time, time], 0), labels: concat([labels, none], 0) };
+  const [conditional, unconditional] = split(model.apply(parameters, twice), 2, 0);
+  const velocity = add(unconditional, multiply(subtract(conditional, unconditional), weight));
+  return closeGraph([...ports, ['guidance', weight]], [['velocity', velocity]]);
+}
+
+/** @throws RuntimeError if the network cannot be compiled. */
+export async function networkFlow(runtime: Runtime, options: NetworkFlowOptions): Promise<FlowModel> {
+  const { model, batch } = options;
+  const specs = flattenTree<TensorType>(options.parameterTypes, isTensorType).map(([path, type]) => ({
+    name: `${PREFIX}.${path}`,
+    ...type,
+  }));
+  const { provider, channelBlock } = runtime;
+  const program = (guided: boolean) => ({
+    model: emitModel(velocityGraph(options, guided), { provider, channelBlock }),
+  });
+  const stepper = await createStepper(runtime, {
+    state: { parameters: specs },
+    programs: {
+      plain: program(false),
+      ...(model.classes === null ? {} : { guided: program(true) }),
+    },
+  });
+  const values = Object.entries(options.parameters).map(([path, array]) => [`${PREFIX}.${path}`, array]);
+  await stepper.writeState(Object.fromEntries(values));
+  return {
+    name: model.name,
+    elements: elementCount(model.input.shape),
+    classes: model.classes,
+    batch,
+    lastStep: null,
+    velocity: (conditions) => velocityField(stepper, options, conditions),
+    release: () => stepper.release(),
+  };
+}
+
+/** The trained velocities of a batch with its labels; each call runs the network once. */
+function velocityField(
+  stepper: Stepper,
+  { model, batch }: NetworkFlowOptions,
+  { labels, guidance, signal }: FlowConditions,
+): VelocityField<Float32Array> {
+  const none = model.classes === null ? null : new Int32Array(batch).fill(model.classes);
+  const classes = labels ?? none;
+  const guided = guidance !== 1 && model.classes !== null;
+  const fixed = {
+    ...(classes === null ? {} : { labels: classes }),
+    ...(guided ? { guidance: Float32Array.of(guidance) } : {}),
+  };
+  return async (x, time) => {
+    signal?.throwIfAborted();
+    const inputs = { x, time: Float32Array.from(time), ...fixed };
+    const { velocity } = await stepper.run(guided ? 'guided' : 'plain', {
+      inputs,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    return velocity as Float32Array;
+  };
+}
