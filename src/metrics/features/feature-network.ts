@@ -14,7 +14,7 @@ export interface FeatureNetwork {
   readonly dimensions: number;
   /**
    * Features of some images.
-   * @param pixels  uint8 [count, channels, height, width].
+   * @param pixels  uint8 [count, channels, height, width], which must not change before the promise is kept.
    * @param shape  [channels, height, width].
    * @returns float32 [count, dimensions].
    * @throws ShapeError if the pixels do not fill whole images, or the network does not take images of this shape.
