@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { ConfigError } from '../errors.ts';
 import { type RunConfig, runtimeDefaults } from '../experiments/config.ts';
 import type { EvaluateSettings, SeedRange } from '../experiments/evaluate-request.ts';
+import { exactModelSource, readExactModel } from '../experiments/exact-model.ts';
 import { metricNames, parseMetricNames } from '../experiments/metric-names.ts';
 import { reviseConfig } from '../experiments/read-config.ts';
 import { readRunConfig } from '../experiments/run-directory.ts';
@@ -44,7 +45,7 @@ const defaultReference = 10_000;
 export function evaluateCommand(context: CommandContext): Command {
   const command = new Command('evaluate')
     .description('measure samples of a run, or images from anywhere, against data')
-    .argument('[run]', 'folder of a run, or of one of its checkpoints')
+    .argument('[run]', 'folder of a run, or of one of its checkpoints; or closed-form:<data>')
     .option('--folder <images>', 'judge these images instead of a run: a folder, IDX, CIFAR binary or .npz')
     .option('--against <data>', 'train or heldOut of the run (default: train); with --folder: images as there')
     .option('--split <part>', 'train or test, of the images after --against (default: train)')
@@ -80,25 +81,28 @@ function settingsOf(run: string | undefined, flags: EvaluateFlags): EvaluateSett
   return refuse('either a run or --folder', got, '`flowloom evaluate runs/1-fashion-unet`');
 }
 
-function runSettings(run: string, flags: EvaluateFlags, shared: SharedSettings): EvaluateSettings {
-  const { against = 'train', set, ema, out, split, size } = flags;
+/** What a model says of its samples, with the flags as changes. */
+function modelSettings(model: string, { set, out }: EvaluateFlags) {
+  const source = exactModelSource(model);
+  if (source !== null) {
+    const { data, lastStep, sampling, runtime } = readExactModel(source, set);
+    return { exact: { data, lastStep }, sampling, runtime, outPath: out ?? null };
+  }
+  const folder = runFolderOf(model);
+  const { sampling, runtime }: RunConfig = reviseConfig(readRunConfig(folder), { set }, model);
+  return { sampling, runtime, outPath: out ?? join(folder, 'metrics.json') };
+}
+
+function runSettings(model: string, flags: EvaluateFlags, shared: SharedSettings): EvaluateSettings {
+  const { against = 'train', ema, split, size } = flags;
   if (against !== 'train' && against !== 'heldOut') {
     return refuse('--against to be train or heldOut', `"${against}"`);
   }
   if (split !== undefined || size !== undefined) refuse('--split and --size with --folder only', 'a run');
-  const folder = runFolderOf(run);
-  const { sampling, runtime }: RunConfig = reviseConfig(readRunConfig(folder), { set }, run);
-  return {
-    ...shared,
-    kind: 'run',
-    directory: run,
-    seeds: seedRange(flags),
-    against,
-    sampling,
-    runtime,
-    ema,
-    outPath: out ?? join(folder, 'metrics.json'),
-  };
+  const seeds = seedRange(flags);
+  const last = seeds.first + seeds.count - 1;
+  if (last > 0xffffffff) refuse('seeds below 2^32', String(last));
+  return { ...shared, ...modelSettings(model, flags), kind: 'model', model, seeds, against, ema };
 }
 
 function setSettings(source: string, flags: EvaluateFlags, shared: SharedSettings): EvaluateSettings {

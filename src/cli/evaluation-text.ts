@@ -29,12 +29,18 @@ export function evaluationLines({ generated, features, reference, metrics }: Eva
 
 function judgedText(judged: Judged): string {
   if (judged.kind === 'set') return `${judged.count} images of ${judged.source}`;
-  const { seeds, imagesSeen, parameters, sampling } = judged;
+  const { seeds, sampling } = judged;
   const { solver, guidance } = sampling;
+  const source =
+    judged.kind === 'exact'
+      ? [`exact field ${judged.model}`]
+      : [
+          `${judged.imagesSeen} images seen`,
+          judged.parameters === 'ema' ? 'averaged parameters' : 'parameters of the last step',
+        ];
   return [
     `samples of seeds ${seeds.first} to ${seeds.first + seeds.count - 1}`,
-    `${imagesSeen} images seen`,
-    parameters === 'ema' ? 'averaged parameters' : 'parameters of the last step',
+    ...source,
     'steps' in solver ? `${solver.kind} with ${solver.steps} steps` : solver.kind,
     `guidance ${guidance ?? 1}`,
   ].join(', ');

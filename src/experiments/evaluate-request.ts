@@ -1,6 +1,7 @@
 /** What `evaluate` is asked and answers: plain records between cli/ and evaluate.ts. */
 import type { Metric } from '../metrics/metric.ts';
 import type { RunConfig } from './config.ts';
+import type { ExactField } from './exact-model.ts';
 import type { MetricName } from './metric-names.ts';
 import type { RunEvent } from './run-types.ts';
 import type { ParameterGroup } from './trained-run.ts';
@@ -29,11 +30,13 @@ interface SharedRequest {
   readonly onEvent: (event: RunEvent) => void;
 }
 
-/** Samples of a run to be judged. */
-export interface EvaluateRunRequest extends SharedRequest {
-  readonly kind: 'run';
-  /** Folder of the run, or of one of its checkpoints. */
-  readonly directory: string;
+/** Samples of a model to be judged. */
+export interface EvaluateModelRequest extends SharedRequest {
+  readonly kind: 'model';
+  /** Folder of a run, or of one of its checkpoints; or `closed-form:` and the name or path of data, for their exact field. */
+  readonly model: string;
+  /** Settings of an exact field; absent for runs. */
+  readonly exact?: ExactField;
   readonly seeds: SeedRange;
   readonly against: Against;
   readonly sampling: RunConfig['sampling'];
@@ -54,23 +57,24 @@ export interface EvaluateSetRequest extends SharedRequest {
   readonly size: number | null;
 }
 
-export type EvaluateRequest = EvaluateRunRequest | EvaluateSetRequest;
+export type EvaluateRequest = EvaluateModelRequest | EvaluateSetRequest;
 
 /** A request without what connects it with a terminal. */
 export type EvaluateSettings =
-  | Omit<EvaluateRunRequest, 'signal' | 'onEvent'>
+  | Omit<EvaluateModelRequest, 'signal' | 'onEvent'>
   | Omit<EvaluateSetRequest, 'signal' | 'onEvent'>;
 
-/** What was judged: samples of a run, or images from elsewhere. */
+/** Which samples a model made. */
+interface MadeSamples {
+  readonly seeds: SeedRange;
+  /** What of the sampling decides the samples. */
+  readonly sampling: Pick<RunConfig['sampling'], 'solver' | 'guidance' | 'batchSize'>;
+}
+
+/** What was judged: samples of a run or an exact field, or images from elsewhere. */
 export type Judged =
-  | {
-      readonly kind: 'run';
-      readonly imagesSeen: number;
-      readonly parameters: ParameterGroup;
-      readonly seeds: SeedRange;
-      /** What of the sampling decides the samples. */
-      readonly sampling: Pick<RunConfig['sampling'], 'solver' | 'guidance' | 'batchSize'>;
-    }
+  | ({ readonly kind: 'run'; readonly imagesSeen: number; readonly parameters: ParameterGroup } & MadeSamples)
+  | ({ readonly kind: 'exact'; readonly model: string } & ExactField & MadeSamples)
   | { readonly kind: 'set'; readonly source: string; readonly count: number };
 
 /** An evaluation as it is kept: the same evaluation gives the same record. */

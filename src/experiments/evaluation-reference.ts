@@ -4,16 +4,10 @@ import { type FeatureStatistics, statisticsOfFeatures } from '../metrics/feature
 import { selectRows } from '../metrics/frechet-distance.ts';
 import type { DoubleProducts } from '../numerics/double-products.ts';
 import { type ExtractOptions, extractSet, type FeatureMap } from './feature-map.ts';
-import { type StoredData, spread } from './run-data.ts';
+import { spread } from './run-data.ts';
 import type { RunEvent } from './run-types.ts';
-import { type SampleSet, storedSamples } from './sample-set.ts';
+import { type Population, type SampleSet, takeSamples } from './sample-set.ts';
 import { workProgress } from './work-progress.ts';
-
-/** Data with the name that conventions give them. */
-export interface NamedData {
-  readonly data: StoredData;
-  readonly name: string;
-}
 
 /** Data to compare with. */
 export interface ReferenceSets {
@@ -25,13 +19,12 @@ export interface ReferenceSets {
 }
 
 /** The reference, at most `limit` samples of it, and the whole training set. */
-export function referenceSets(against: NamedData, training: NamedData, limit: number | null): ReferenceSets {
-  const count = Math.min(limit ?? against.data.count, against.data.count);
-  const rows = against.data === training.data ? spread(against.data.count, count) : null;
+export function referenceSets(against: Population, training: Population, limit: number | null): ReferenceSets {
+  const count = Math.min(limit ?? against.count, against.count);
   return {
-    reference: storedSamples(against.data, against.name, count),
-    training: storedSamples(training.data, training.name),
-    rows,
+    reference: takeSamples(against, count),
+    training: takeSamples(training),
+    rows: against === training ? spread(against.count, count) : null,
   };
 }
 

@@ -1,5 +1,6 @@
 /** Images or vectors that come in parts, wherever they come from: data, folders, a model. What evaluation compares. */
 import { type ImageDataset, readImages } from '../data/image-dataset.ts';
+import type { FieldData } from './field-data.ts';
 import { type StoredData, spread } from './run-data.ts';
 
 /** Some samples, rows aligned. */
@@ -23,39 +24,88 @@ export interface SampleSet {
   parts(signal: AbortSignal): AsyncIterable<SamplePart>;
 }
 
-/** Images that are read together. */
-const partImages = 256;
+/** Data of which a set can be taken. */
+export interface Population extends Omit<SampleSet, 'parts'> {
+  /** Label of each: int32 [count]; all 0 without labels. */
+  readonly labels: Int32Array;
+  /** Values of some rows in ascending order. */
+  read(rows: Uint32Array): Promise<Uint8Array | Float32Array>;
+}
 
-/** Vectors or images of stored data: all, or at most `limit` of them, spread evenly. */
-export function storedSamples(data: StoredData, name: string, limit: number = data.count): SampleSet {
+/** Samples that are read together. */
+const partSamples = 256;
+
+/** At most `limit` of some data, spread evenly; all of them by default. */
+export function takeSamples(data: Population, limit: number = data.count): SampleSet {
+  const { name, shape, classes, labels } = data;
   const rows = spread(data.count, limit);
-  const called = rows.length < data.count ? `${name}, ${rows.length} of ${data.count}` : name;
-  const facts = { name: called, count: rows.length, classes: data.classes };
-  if (data.kind === 'images') {
-    const shape = [data.channels, data.height, data.width];
-    return { ...facts, shape, parts: (signal) => imageParts(data, rows, signal) };
-  }
-  const { features, vectors, labels, classes } = data;
-  const values = new Float32Array(rows.length * features);
-  for (const [i, row] of rows.entries())
-    values.set(vectors.subarray(row * features, (row + 1) * features), i * features);
   return {
-    ...facts,
-    shape: [features],
-    async *parts() {
-      yield { values, labels: classes === null ? null : Int32Array.from(rows, (row) => labels[row]!) };
+    name: rows.length < data.count ? `${name}, ${rows.length} of ${data.count}` : name,
+    count: rows.length,
+    shape,
+    classes,
+    async *parts(signal) {
+      for (let start = 0; start < rows.length; start += partSamples) {
+        signal.throwIfAborted();
+        const part = rows.slice(start, start + partSamples);
+        yield {
+          values: await data.read(part),
+          labels: classes === null ? null : Int32Array.from(part, (row) => labels[row]!),
+        };
+      }
     },
   };
 }
 
-async function* imageParts(dataset: ImageDataset, rows: Uint32Array, signal: AbortSignal): AsyncGenerator<SamplePart> {
-  const labelled = dataset.classes !== null;
-  for (let start = 0; start < rows.length; start += partImages) {
-    signal.throwIfAborted();
-    const part = rows.slice(start, start + partImages);
-    yield {
-      values: await readImages(dataset, part),
-      labels: labelled ? Int32Array.from(part, (row) => dataset.labels[row]!) : null,
-    };
+/** Data as they are stored. */
+export function storedPopulation(data: StoredData, name: string): Population {
+  const { count, classes, labels } = data;
+  const facts = { name, count, classes, labels };
+  if (data.kind === 'vectors') {
+    const { features, vectors } = data;
+    return { ...facts, shape: [features], read: async (rows) => rowsOf(vectors, { rows, elements: features }) };
   }
+  const dataset: ImageDataset = data;
+  const shape = [dataset.channels, dataset.height, dataset.width];
+  return { ...facts, shape, read: (rows) => readImages(dataset, rows) };
+}
+
+/** Some rows of [count, elements]. */
+function rowsOf(
+  values: Float32Array,
+  { rows, elements }: { readonly rows: Uint32Array; readonly elements: number },
+): Float32Array {
+  const chosen = new Float32Array(rows.length * elements);
+  for (const [i, row] of rows.entries())
+    chosen.set(values.subarray(row * elements, (row + 1) * elements), i * elements);
+  return chosen;
+}
+
+/** The data that an exact field is made of. */
+export function fieldPopulation({ name, shape, rows: kept, labels, classes, latent }: FieldData): Population {
+  const { elements } = kept;
+  return {
+    name,
+    count: kept.count,
+    shape,
+    classes,
+    labels,
+    async read(rows) {
+      const first = rows[0]!;
+      const block = await kept.read(first, rows.at(-1)! - first + 1);
+      const latents = rowsOf(block, { rows: rows.map((row) => row - first), elements });
+      return latent === null ? latents : latent.decode(latents);
+    },
+  };
+}
+
+/** Data that an exact field is not made of; `null` if there are none. */
+export async function heldOutPopulation(data: FieldData, limit: number): Promise<Population | null> {
+  const held = await data.heldOut(limit);
+  if (held === null) return null;
+  const { target, labels } = held;
+  const { elements } = data.rows;
+  const read = async (first: number, rows: number) => target.slice(first * elements, (first + rows) * elements);
+  const rows = { count: labels.length, elements, read };
+  return fieldPopulation({ ...data, name: `${data.name} held out`, rows, labels });
 }
