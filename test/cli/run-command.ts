@@ -31,6 +31,8 @@ export const finished: Omit<TrainOutcome, 'directory'> = {
   imagesSeen: 100,
   seconds: 61,
   interrupted: false,
+  stoppedEarly: false,
+  best: null,
   checkpoint: 'c',
   parameterCount: 7,
   validation: { loss: 0.25, standardError: 0.01, samples: 10 },
