@@ -8,16 +8,9 @@ import type { PreparationParts, PreparedBatch } from './batches.ts';
 import { type Checkpoint, type Retention, writeCheckpoint } from './checkpoint.ts';
 import { type EmaOptions, emaWeight } from './ema.ts';
 import { nonFiniteError } from './non-finite.ts';
+import { PARAMETERS } from './parameter-update.ts';
 import type { Schedule } from './schedule.ts';
-import {
-  accumulateGraph,
-  evaluateGraph,
-  PARAMETERS,
-  type StepParts,
-  stateTypes,
-  stepGraph,
-  updateGraph,
-} from './step.ts';
+import { accumulateGraph, evaluateGraph, type StepParts, stateTypes, stepGraph, updateGraph } from './step.ts';
 import { emptyAccumulated, restoreState, startingState, stateTensors } from './trainer-state.ts';
 
 export interface TrainerOptions {

@@ -4,7 +4,8 @@ import { admUnet, dit384x4, fashionUnet } from '../../bench/step-cases.ts';
 import { stepParts } from '../../bench/training-step.ts';
 import { conv2d, convTranspose2d, type MatmulOptions, matmul } from '../../src/engine/ops.ts';
 import { tensorType, trace } from '../../src/engine/trace.ts';
-import { evaluateGraph, PARAMETERS } from '../../src/training/step.ts';
+import { PARAMETERS } from '../../src/training/parameter-update.ts';
+import { evaluateGraph } from '../../src/training/step.ts';
 
 function product(a: number[], b: number[], options: MatmulOptions = {}): number {
   const types = { a: tensorType(a), b: tensorType(b) };
