@@ -1,13 +1,11 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { ConfigError } from '../errors.ts';
-import { type RunConfig, runtimeDefaults } from '../experiments/config.ts';
+import { runtimeDefaults } from '../experiments/config.ts';
 import type { EvaluateSettings, SeedRange } from '../experiments/evaluate-request.ts';
-import { exactModelSource, readExactModel } from '../experiments/exact-model.ts';
 import { metricNames, parseMetricNames } from '../experiments/metric-names.ts';
-import { reviseConfig } from '../experiments/read-config.ts';
-import { readRunConfig } from '../experiments/run-directory.ts';
 import { runFolderOf } from '../experiments/run-path.ts';
+import { readSampleModel } from '../experiments/sample-model.ts';
 import type { CommandContext } from './context.ts';
 import { evaluationLines } from './evaluation-text.ts';
 import { withInterrupt } from './interrupt.ts';
@@ -83,14 +81,9 @@ function settingsOf(run: string | undefined, flags: EvaluateFlags): EvaluateSett
 
 /** What a model says of its samples, with the flags as changes. */
 function modelSettings(model: string, { set, out }: EvaluateFlags) {
-  const source = exactModelSource(model);
-  if (source !== null) {
-    const { data, lastStep, sampling, runtime } = readExactModel(source, set);
-    return { exact: { data, lastStep }, sampling, runtime, outPath: out ?? null };
-  }
-  const folder = runFolderOf(model);
-  const { sampling, runtime }: RunConfig = reviseConfig(readRunConfig(folder), { set }, model);
-  return { sampling, runtime, outPath: out ?? join(folder, 'metrics.json') };
+  const { sampling, runtime, exact } = readSampleModel(model, { set, evaluations: null });
+  if (exact !== null) return { exact, sampling, runtime, outPath: out ?? null };
+  return { sampling, runtime, outPath: out ?? join(runFolderOf(model), 'metrics.json') };
 }
 
 function runSettings(model: string, flags: EvaluateFlags, shared: SharedSettings): EvaluateSettings {

@@ -1,12 +1,8 @@
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { ConfigError } from '../errors.ts';
-import type { RunConfig } from '../experiments/config.ts';
-import { reviseConfig } from '../experiments/read-config.ts';
-import { readRunConfig } from '../experiments/run-directory.ts';
-import { runFolderOf } from '../experiments/run-path.ts';
 import type { SampleRequest } from '../experiments/run-types.ts';
-import { chooseLabels, classesOf, stepsFor } from '../experiments/sample-plan.ts';
+import { readSampleModel, type SampleModel } from '../experiments/sample-model.ts';
+import { chooseLabels } from '../experiments/sample-plan.ts';
 import type { CommandContext } from './context.ts';
 import { withInterrupt } from './interrupt.ts';
 import { createProgress, formatDuration, showEvent } from './progress.ts';
@@ -29,6 +25,7 @@ interface SampleFlags extends SharedFlags {
   readonly evaluations?: number;
   readonly tolerance?: number;
   readonly guidance?: number;
+  readonly lastStep?: number;
   readonly set: readonly string[];
   readonly ema: boolean;
   readonly grid?: string;
@@ -40,11 +37,13 @@ interface SampleFlags extends SharedFlags {
 
 const defaultCount = 64;
 
-/** `sample <run>`: makes samples with a trained run. */
+/** `sample <run>`: makes samples with a trained run, or with the exact field of data. */
 export function sampleCommand(context: CommandContext): Command {
   const command = new Command('sample')
-    .description('make samples with a trained run; sample s is a function of seed s alone')
-    .argument('<run>', 'folder of a run, or of one of its checkpoints')
+    .description(
+      'make samples with a trained run, or with the exact field of data; sample s is a function of seed s alone',
+    )
+    .argument('<run>', 'folder of a run, or of one of its checkpoints; or closed-form:<data>, the exact field of data')
     .option('--count <n>', `number of samples (default: ${defaultCount}), with seeds from --seed on`, integerFlag(1))
     .option('--seeds <a-b>', 'seeds of the samples, for instance 0-99 or 7', seedsFlag)
     .option('--label <class>', 'number or name of a class; repeated ones take turns', repeatedFlag, [])
@@ -53,19 +52,24 @@ export function sampleCommand(context: CommandContext): Command {
     .option('--evaluations <n>', 'evaluations of the model for a sample, instead of steps', integerFlag(1))
     .option('--tolerance <x>', 'tolerance of dopri5, relative and absolute', numberFlag)
     .option('--guidance <w>', 'weight of the label; 1 is none', numberFlag)
-    .option('--set <path=value>', 'change another setting of the run; may be repeated', repeatedFlag, [])
+    .option('--last-step <length>', "length of an exact field's last step, to time 1 (default: 0.001)", numberFlag)
+    .option(
+      '--set <path=value>',
+      'change another setting of the run, or of the exact field (data.count, data.size); may be repeated',
+      repeatedFlag,
+      [],
+    )
     .option('--no-ema', 'use the parameters themselves, not their average')
     .option(
       '--grid <file.png>',
-      'all samples in one picture (default, for images: samples/seeds-<a>-<b>.png of the run)',
+      'all samples in one picture (default, for images: seeds-<a>-<b>.png in samples/ of the run)',
     )
     .option('--columns <n>', 'samples in a row of the grid (default: near a square)', integerFlag(1))
     .option('--trajectory <file.png>', 'a row a sample, a column a time')
     .option('--images <folder>', 'one PNG for each sample, named by its seed')
     .option('--arrays <file.npz>', 'samples, seeds, labels and evaluations as arrays');
   return addSharedFlags(command).action(async (run: string, flags: SampleFlags) => {
-    const config = sampleConfig(run, flags);
-    const request = await requestOf(run, config, flags);
+    const request = await requestOf(run, flags);
     const { json = false, dryRun = false } = flags;
     if (dryRun) return printSettings(context.terminal, { json }, request);
     await sampleAndShow(context, request, json);
@@ -90,48 +94,54 @@ async function sampleAndShow(
   if (json) terminal.out(JSON.stringify({ ...outcome, seeds: request.seeds, labels: request.labels }));
 }
 
-/** The run's config with the flags as changes. */
-function sampleConfig(run: string, flags: SampleFlags): RunConfig {
-  const { solver, steps, evaluations, tolerance, guidance, set } = flags;
-  if (steps !== undefined && evaluations !== undefined) {
+/** The model with the flags as changes of its settings. */
+function modelOf(run: string, flags: SampleFlags): SampleModel {
+  const { solver, steps, evaluations = null, tolerance, guidance, lastStep, set } = flags;
+  if (steps !== undefined && evaluations !== null) {
     throw new ConfigError({ expected: 'either --steps or --evaluations', got: 'both', where: 'sample' });
   }
-  const given = (path: string, value: unknown) =>
-    value === undefined ? [] : [`sampling.${path}=${JSON.stringify(value)}`];
+  const given = (path: string, value: unknown) => (value === undefined ? [] : [`${path}=${JSON.stringify(value)}`]);
   const changes = [
-    ...given('solver.kind', solver),
-    ...given('solver.steps', steps),
-    ...given('solver.relativeTolerance', tolerance),
-    ...given('solver.absoluteTolerance', tolerance),
-    ...given('guidance', guidance),
+    ...given('sampling.solver.kind', solver),
+    ...given('sampling.solver.steps', steps),
+    ...given('sampling.solver.relativeTolerance', tolerance),
+    ...given('sampling.solver.absoluteTolerance', tolerance),
+    ...given('sampling.guidance', guidance),
+    ...given('lastStep', lastStep),
   ];
-  const config = reviseConfig(readRunConfig(runFolderOf(run)), { set: [...changes, ...set] }, run);
-  if (evaluations === undefined) return config;
-  return reviseConfig(config, { set: given('solver.steps', stepsFor(evaluations, config.sampling)) }, run);
+  return readSampleModel(run, { set: [...changes, ...set], evaluations });
 }
 
-async function requestOf(
-  run: string,
-  config: RunConfig,
-  flags: SampleFlags,
-): Promise<Omit<SampleRequest, 'signal' | 'onEvent'>> {
+/** @throws ConfigError if a flag means nothing to an exact field. */
+function checkExact({ ema, label }: SampleFlags, { sampling }: SampleModel): void {
+  const fault = (expected: string, got: string, remedy: string) =>
+    new ConfigError({ expected, got, where: 'sample', remedy });
+  if (!ema) throw fault('a trained run, for --no-ema', 'an exact field, which has no parameters', 'to leave it out');
+  if ((sampling.guidance ?? 1) !== 1 && label.length === 0) {
+    throw fault('labels, to guide the exact field by', 'none', '--label <class>');
+  }
+}
+
+async function requestOf(run: string, flags: SampleFlags): Promise<Omit<SampleRequest, 'signal' | 'onEvent'>> {
+  const model = modelOf(run, flags);
+  const { sampling, runtime, exact } = model;
+  if (exact !== null) checkExact(flags, model);
   const seeds = seedsOf(flags);
   const { grid, trajectory = null, images = null, arrays = null } = flags;
   const asked = grid ?? trajectory ?? images ?? arrays;
-  const fallback = join(runFolderOf(run), 'samples', `seeds-${seeds[0]}-${seeds.at(-1)}`);
-  const isImages = config.data.kind === 'images';
+  const fallback = `${model.filePrefix}-${seeds[0]}-${seeds.at(-1)}`;
+  const isImages = asked === null && (await model.isImages());
   const labels =
-    flags.label.length === 0
-      ? null
-      : chooseLabels({ labels: flags.label, count: seeds.length }, await classesOf(config));
+    flags.label.length === 0 ? null : chooseLabels({ labels: flags.label, count: seeds.length }, await model.classes());
   return {
     model: run,
     seeds,
     labels,
-    sampling: config.sampling,
-    runtime: config.runtime,
+    sampling,
+    runtime,
     ema: flags.ema,
-    gridPath: grid ?? (asked === null && isImages ? `${fallback}.png` : null),
+    ...(exact === null ? {} : { exact }),
+    gridPath: grid ?? (isImages ? `${fallback}.png` : null),
     columns: flags.columns ?? Math.ceil(Math.sqrt(seeds.length)),
     trajectoryPath: trajectory,
     imagesPath: images,

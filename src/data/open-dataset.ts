@@ -86,11 +86,6 @@ export function isImageFolder(source: string): boolean {
   return findParts(source, folderDefaults).files === true;
 }
 
-/** Whether a source has test images of its own, besides its training images. @throws DataError if there is no such source. */
-export function hasTestSplit(source: string): boolean {
-  return findParts(source, folderDefaults).test !== null;
-}
-
 /** Which vectors to open. */
 export interface VectorOptions extends Partial<ToyOptions> {
   /** A toy density: 'two-moons', 'eight-gaussians', 'checkerboard' or 'swiss-roll'; or the path of an .npz file with float vectors. */

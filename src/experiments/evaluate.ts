@@ -1,5 +1,5 @@
 /** Judges samples of a model, or images from anywhere, by metrics. */
-import { openDataset } from '../data/open-dataset.ts';
+import { type DatasetOptions, openDataset } from '../data/open-dataset.ts';
 import { openNativeRuntime } from '../engine/native/native-runtime.ts';
 import { ConfigError } from '../errors.ts';
 import { describeNetwork } from '../metrics/feature-set.ts';
@@ -21,8 +21,8 @@ import { openReference, referenceSets } from './evaluation-reference.ts';
 import { exactModelSource } from './exact-model.ts';
 import type { FeatureMap } from './feature-map.ts';
 import { generatedSet, isTold } from './generated-set.ts';
-import { judgeSamples, openMetricTools } from './judge-samples.ts';
-import { openStoredData, storedDataName } from './run-data.ts';
+import { judgeSamples, type MetricTools, openMetricTools } from './judge-samples.ts';
+import { datasetOptions, openStoredData, storedDataName } from './run-data.ts';
 import {
   fieldPopulation,
   heldOutPopulation,
@@ -44,6 +44,8 @@ interface Candidate {
   readonly labelled: boolean;
   readonly against: Population;
   readonly training: Population;
+  /** Where the training images come from; `null` for vectors. */
+  readonly images: DatasetOptions | null;
 }
 
 function nothingHeldOut(source: string): ConfigError {
@@ -63,19 +65,28 @@ export async function runPopulation(config: RunConfig, against: Against): Promis
   return storedPopulation(data, storedDataName(config, split));
 }
 
+/** Where the images of a run come from; `null` for vectors. */
+export function runImages({ data }: RunConfig): DatasetOptions | null {
+  return data.kind === 'images' ? datasetOptions(data) : null;
+}
+
 /** What a model was trained on or is made of, and what its samples are compared with. */
-async function populationsOf({ model, against, referenceCount }: EvaluateModelRequest, { data }: SampleSource) {
+async function populationsOf(request: EvaluateModelRequest, { data }: SampleSource) {
+  const { model, against, referenceCount } = request;
   const source = exactModelSource(model);
   if (source === null) {
     const { config } = await openTrainedRun(model);
     const training = await runPopulation(config, 'train');
-    return { training, against: against === 'train' ? training : await runPopulation(config, against) };
+    const reference = against === 'train' ? training : await runPopulation(config, against);
+    return { training, against: reference, images: runImages(config) };
   }
   const training = fieldPopulation(data);
   const limit = referenceCount ?? Number.MAX_SAFE_INTEGER;
   const reference = against === 'train' ? training : await heldOutPopulation(data, limit);
   if (reference === null) throw nothingHeldOut(source);
-  return { training, against: reference };
+  const { size } = request.exact?.data ?? { size: null };
+  const images = { source, heldOut: null, ...(size === null ? {} : { size }) };
+  return { training, against: reference, images: isImageShape(training.shape) ? images : null };
 }
 
 async function judgedOf({ model, exact, ema, seeds, sampling }: EvaluateModelRequest): Promise<Judged> {
@@ -98,10 +109,9 @@ async function modelCandidate(request: EvaluateModelRequest, source: SampleSourc
 }
 
 async function setCandidate({ source, against, split, size }: EvaluateSetRequest): Promise<Candidate> {
-  const open = (path: string, part: 'train' | 'test') =>
-    openDataset({ source: path, split: part, heldOut: null, ...(size === null ? {} : { size }) });
-  const images = await open(source, 'train');
-  const reference = await open(against, split);
+  const options = (path: string) => ({ source: path, heldOut: null, ...(size === null ? {} : { size }) });
+  const images = await openDataset(options(source));
+  const reference = await openDataset({ ...options(against), split });
   const population = storedPopulation(reference, `${against} ${split}`);
   return {
     set: takeSamples(storedPopulation(images, source)),
@@ -109,13 +119,21 @@ async function setCandidate({ source, against, split, size }: EvaluateSetRequest
     labelled: images.classes !== null && JSON.stringify(images.classes) === JSON.stringify(reference.classes),
     against: population,
     training: population,
+    images: options(against),
   };
 }
 
-/** @throws ConfigError if a metric was asked for that cannot be measured, before anything is computed. */
-async function judge(candidate: Candidate, map: FeatureMap, request: EvaluateRequest): Promise<readonly Metric[]> {
+/** What metrics are computed by. */
+interface Judge {
+  readonly map: FeatureMap;
+  readonly tools: MetricTools;
+}
+
+/** @throws ConfigError if a metric was asked for that cannot be measured, before anything is generated. */
+async function judge(candidate: Candidate, request: EvaluateRequest, by: Judge): Promise<readonly Metric[]> {
   const { metrics, referenceCount, signal, onEvent } = request;
   const { set, labelled, against, training } = candidate;
+  const { map, tools } = by;
   const sets = referenceSets(against, training, referenceCount);
   const plan = planMetrics(metrics, {
     generated: set.count,
@@ -126,29 +144,28 @@ async function judge(candidate: Candidate, map: FeatureMap, request: EvaluateReq
     labels: labelled && map.knowsLabels,
   });
   for (const text of plan.notes) onEvent({ kind: 'note', text });
-  const runtime = await openNativeRuntime(request.runtime);
-  const tools = openMetricTools(runtime, signal);
-  try {
-    const { products } = tools;
-    const reference = await openReference(sets, map, { withTraining: plan.training, products, signal, onEvent });
-    return await judgeSamples(set, { map, reference, plan, tools, signal, onEvent });
-  } finally {
-    tools.release();
-    runtime.release();
-  }
+  const { products } = tools;
+  const reference = await openReference(sets, map, { withTraining: plan.training, products, signal, onEvent });
+  return judgeSamples(set, { map, reference, plan, tools, signal, onEvent });
 }
 
 async function recordOf(candidate: Candidate, request: EvaluateRequest): Promise<EvaluationRecord> {
-  const map = await openFeatures(request.features, candidate.training);
+  const { features, signal, onEvent } = request;
+  const { training: data, images } = candidate;
+  const runtime = await openNativeRuntime(request.runtime);
+  const tools = openMetricTools(runtime, signal);
   try {
+    const map = await openFeatures({ name: features, data, images, runtime, signal, onEvent });
     return {
       generated: candidate.judged,
-      features: describeNetwork({ ...map, data: candidate.set.name }),
+      features: describeNetwork({ ...map, data: data.name }),
       reference: candidate.against.name,
-      metrics: await judge(candidate, map, request),
+      metrics: await judge(candidate, request, { map, tools }),
     };
   } finally {
-    map.release();
+    // What features hold is the runtime's.
+    tools.release();
+    runtime.release();
   }
 }
 

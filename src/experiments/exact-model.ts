@@ -35,8 +35,13 @@ export type ExactModel = Readonly<z.output<typeof exactModelSchema>>;
 /** What makes an exact field another one: its data and its last step. */
 export type ExactField = Pick<ExactModel, 'data' | 'lastStep'>;
 
-/** Euler's method, for which any number of evaluations is a number of steps, and which never evaluates at the end of a step. */
-const usualSolver = { kind: 'euler', steps: 50 };
+/**
+ * What a solver starts from. By Euler's method any number of evaluations is a number of steps. The cosine grid has short steps near time 1,
+ * where the field changes fast: on equal steps, solvers that evaluate at the end of a step (heun, rk4) end at other data there.
+ */
+function usualSolver(kind: unknown) {
+  return kind === 'dopri5' ? { kind } : { kind: kind ?? 'euler', steps: 50, grid: { kind: 'cosine' } };
+}
 
 /**
  * The settings of the exact field of some data.
@@ -45,8 +50,9 @@ const usualSolver = { kind: 'euler', steps: 50 };
  * @throws ConfigError with all faults at once.
  */
 export function readExactModel(source: string, set: readonly string[] = []): ExactModel {
-  const base = { data: { source }, sampling: { solver: usualSolver } };
-  const value = applyOverrides(base, set.map(parseOverride));
+  const overrides = set.map(parseOverride);
+  const kind = overrides.findLast(({ path }) => path.join('.') === 'sampling.solver.kind')?.value;
+  const value = applyOverrides({ data: { source }, sampling: { solver: usualSolver(kind) } }, overrides);
   const result = exactModelSchema.safeParse(value);
   const schema = z.toJSONSchema(exactModelSchema, { io: 'input' });
   const faults = result.success ? solverFaults(result.data) : describeIssues(result.error.issues, value, schema);
@@ -60,6 +66,7 @@ export function readExactModel(source: string, set: readonly string[] = []): Exa
 function solverFaults({ sampling: { solver } }: ExactModel): string[] {
   if (solver.kind !== 'dopri5' || solver.controller === 'per-sample') return [];
   return [
+    // Its last step overshoots.
     `Expected \`sampling.solver.controller\` to be per-sample, as the exact field cannot be evaluated beyond time 1; got ${solver.controller}.`,
   ];
 }

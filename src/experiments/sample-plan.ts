@@ -71,30 +71,29 @@ export function chooseLabels({ labels, count }: LabelChoice, classes: readonly s
   return consecutive(0, count).map((i) => numbers[i % numbers.length]!);
 }
 
-/** Model evaluations of a step of a solver; null if it chooses its own steps. */
-function evaluationsPerStep({ solver, guidance }: RunConfig['sampling']): number | null {
-  const perStep = SOLVERS[solver.kind].evaluationsPerStep;
-  // A guided velocity takes the model with the label and without.
-  return perStep === null ? null : perStep * (guidance === null || guidance === 1 ? 1 : 2);
-}
-
 /**
  * Steps of the configured solver that take `evaluations` evaluations of the model.
+ * @param lastEvaluations  evaluations of the velocity after those of the steps; default 0.
  * @throws ConfigError if no number of steps does.
  */
-export function stepsFor(evaluations: number, sampling: RunConfig['sampling']): number {
-  const perStep = evaluationsPerStep(sampling);
-  const { kind } = sampling.solver;
-  if (perStep === null) {
+export function stepsFor(evaluations: number, sampling: RunConfig['sampling'], lastEvaluations = 0): number {
+  const { solver, guidance } = sampling;
+  const { evaluationsPerStep } = SOLVERS[solver.kind];
+  if (evaluationsPerStep === null) {
     throw new ConfigError({
       expected: 'a solver with fixed steps, to count evaluations in advance',
-      got: kind,
+      got: solver.kind,
       remedy: 'a tolerance, or another solver',
     });
   }
-  if (evaluations % perStep === 0) return evaluations / perStep;
+  // A guided velocity takes the model with the label and without.
+  const perVelocity = guidance === null || guidance === 1 ? 1 : 2;
+  const perStep = evaluationsPerStep * perVelocity;
+  const last = lastEvaluations * perVelocity;
+  const steps = (evaluations - last) / perStep;
+  if (Number.isInteger(steps) && steps >= 1) return steps;
   throw new ConfigError({
-    expected: `evaluations to be a multiple of ${perStep}, those of a step of ${kind}${perStep === SOLVERS[kind].evaluationsPerStep ? '' : ' with guidance'}`,
+    expected: `evaluations to be ${last === 0 ? '' : `${last} more than `}a multiple of ${perStep}, those of a step of ${solver.kind}${perVelocity === 1 ? '' : ' with guidance'}`,
     got: String(evaluations),
   });
 }

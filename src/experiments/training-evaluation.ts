@@ -5,7 +5,7 @@ import { parameterTypes } from '../models/parameters.ts';
 import { createSampler } from '../sampling/sampler.ts';
 import type { EvaluationEvent, EvaluationOptions } from '../training/evaluation.ts';
 import type { Trainer } from '../training/trainer.ts';
-import { runPopulation } from './evaluate.ts';
+import { runImages, runPopulation } from './evaluate.ts';
 import { isImageShape, openFeatures } from './evaluation-features.ts';
 import { planMetrics } from './evaluation-metrics.ts';
 import { type OpenReference, openReference, referenceSets } from './evaluation-reference.ts';
@@ -71,7 +71,15 @@ export async function openTrainingEvaluation(
   const training = await runPopulation(config, 'train');
   const reference = against === 'train' ? training : await runPopulation(config, against);
   const sets = referenceSets(reference, training, referenceCount);
-  const map = await openFeatures(features, training);
+  const { runtime } = parts;
+  const map = await openFeatures({
+    name: features,
+    data: training,
+    images: runImages(config),
+    runtime,
+    signal,
+    onEvent,
+  });
   const plan = planMetrics(metrics, {
     generated: count,
     reference: sets.reference.count,
@@ -80,7 +88,7 @@ export async function openTrainingEvaluation(
     classifier: map.classifies,
     labels: parts.model.classes !== null && map.knowsLabels,
   });
-  const tools = openMetricTools(parts.runtime, signal);
+  const tools = openMetricTools(runtime, signal);
   const { products } = tools;
   let opened: OpenReference | null = null;
   const measure = () =>
