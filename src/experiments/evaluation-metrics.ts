@@ -3,7 +3,7 @@ import { ConfigError } from '../errors.ts';
 import { balanceMetric } from '../metrics/balance.ts';
 import { describeNetwork, type FeatureSet } from '../metrics/feature-set.ts';
 import type { FeatureStatistics } from '../metrics/feature-statistics.ts';
-import { frechetMetric } from '../metrics/frechet-distance.ts';
+import { frechetMetric, selectRows } from '../metrics/frechet-distance.ts';
 import { frechetExtrapolationMetric } from '../metrics/frechet-extrapolation.ts';
 import { inceptionScoreMetric } from '../metrics/inception-score.ts';
 import { kernelMetric, kernelSubsetMetric } from '../metrics/kernel-distance.ts';
@@ -14,6 +14,7 @@ import { precisionRecallMetrics } from '../metrics/precision-recall.ts';
 import type { DotProducts } from '../numerics/dot-products.ts';
 import type { DoubleProducts } from '../numerics/double-products.ts';
 import { type MetricName, metricNames } from './metric-names.ts';
+import { spread } from './run-data.ts';
 
 /** What there is to be measured, known before anything is generated. */
 export interface EvaluationFacts {
@@ -72,6 +73,11 @@ const splits = 10;
 
 function countOf({ values, dimensions }: FeatureSet): number {
   return values.length / dimensions;
+}
+
+/** At most so many of a set, spread evenly: balls of sets of unequal size cannot be compared, and few samples cannot cover many. */
+function atMost(set: FeatureSet, count: number): FeatureSet {
+  return countOf(set) <= count ? set : selectRows(set, spread(countOf(set), count));
 }
 
 /** Groups for a jackknife of so many samples; `null` where it would tell nothing. */
@@ -137,8 +143,10 @@ const rules: { readonly [K in MetricName]: MetricRule } = {
   prdc: {
     obstacle: (facts) => tooFew('generated', facts, neighbour + 1) ?? tooFew('reference', facts, neighbour + 1),
     needs: {},
-    measure: async ({ generated, reference, dotProducts }) =>
-      Object.values(await precisionRecallMetrics(generated, reference, { k: neighbour, products: dotProducts })),
+    measure: async ({ generated, reference, dotProducts }) => {
+      const like = atMost(reference, countOf(generated));
+      return Object.values(await precisionRecallMetrics(generated, like, { k: neighbour, products: dotProducts }));
+    },
   },
   memorisation: {
     obstacle: ({ training }) =>
