@@ -249,7 +249,7 @@ async function main(): Promise<void> {
   );
   const train = all.count <= count ? all : rowsOf(all, spaced);
   const runtime = await openNativeRuntime(runtimeDefaults());
-  const tools = openMetricTools(runtime, signal);
+  const tools = await openMetricTools(runtimeDefaults(), signal);
   try {
     const onEvent = () => {};
     const request = { name: values.features, data: all, images: { source }, runtime, signal, onEvent };

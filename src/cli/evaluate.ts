@@ -49,7 +49,10 @@ export function evaluateCommand(context: CommandContext): Command {
     .option('--split <part>', 'train or test, of the images after --against (default: train)')
     .option('--size <n>', 'height and width to which images of folders are cropped', integerFlag(1))
     .option('--metrics <list>', `all, or some of ${metricNames.join(',')}`, 'all')
-    .option('--features <name>', 'what images are compared by, such as pixels (vectors: their coordinates)')
+    .option(
+      '--features <name>',
+      'domain, pixels, mixed5, face, another preset=file.onnx, or file.onnx?size=n (default: domain, a classifier of the labels, where there are labels; pixels of images; coordinates of vectors)',
+    )
     .option('--count <n>', `number of samples (default: ${defaultCount}), with seeds from --seed on`, integerFlag(1))
     .option('--seeds <a-b>', 'seeds of the samples, for instance 0-999', seedsFlag)
     .option('--reference <n>', 'samples to compare with at most, spread evenly', integerFlag(2), defaultReference)

@@ -153,7 +153,7 @@ async function recordOf(candidate: Candidate, request: EvaluateRequest): Promise
   const { features, signal, onEvent } = request;
   const { training: data, images } = candidate;
   const runtime = await openNativeRuntime(request.runtime);
-  const tools = openMetricTools(runtime, signal);
+  const tools = await openMetricTools(request.runtime, signal);
   try {
     const map = await openFeatures({ name: features, data, images, runtime, signal, onEvent });
     return {

@@ -3,15 +3,15 @@ import type { DatasetOptions } from '../data/open-dataset.ts';
 import type { Runtime } from '../engine/runtime.ts';
 import { ConfigError } from '../errors.ts';
 import type { FeatureNetwork, ImageShape } from '../metrics/features/feature-network.ts';
-import { pixelFeatures } from '../metrics/features/pixel-features.ts';
 import { openDomainFeatures } from './domain-features.ts';
 import { coordinateFeatures, type FeatureMap, imageFeatures } from './feature-map.ts';
+import { openFeatureNetwork } from './open-features.ts';
 import type { RunEvent } from './run-types.ts';
 import type { Population } from './sample-set.ts';
 
 /** Which features, of what. */
 export interface FeatureRequest {
-  /** `null`: coordinates of vectors, `domain` for images with labels, pixels of those without. */
+  /** As `openFeatureNetwork` takes them, or `domain`. `null`: coordinates of vectors, `domain` for images with labels, pixels of those without. */
   readonly name: string | null;
   /** Data that the samples are like. */
   readonly data: Population;
@@ -30,7 +30,7 @@ export function isImageShape(shape: readonly number[]): shape is ImageShape {
 }
 
 /**
- * Opens features. Those that are learned of the data are learned now, unless they are in the user's cache.
+ * Opens features on a runtime, which owns them. Those that are learned of the data are learned now, unless they are in the user's cache.
  * @throws ConfigError if there are no such features, or not of such data; the signal's reason once it is aborted.
  */
 export async function openFeatures(request: FeatureRequest): Promise<FeatureMap> {
@@ -39,8 +39,9 @@ export async function openFeatures(request: FeatureRequest): Promise<FeatureMap>
   if (!isImageShape(shape) || images === null) return vectorFeatures(request);
   const name = request.name ?? (data.classes === null ? 'pixels' : 'domain');
   if (name === 'domain') return imageFeatures(await domainFeatures(request, images), shape, true);
-  if (name === 'pixels') return imageFeatures(pixelFeatures(shape), shape);
-  throw new ConfigError({ expected: '`features` to be domain or pixels', got: name, where });
+  const note = (text: string) => request.onEvent({ kind: 'note', text });
+  const { runtime } = request;
+  return imageFeatures(await openFeatureNetwork(name, { runtime, shape, note }), shape);
 }
 
 function vectorFeatures({ name, data }: FeatureRequest): FeatureMap {

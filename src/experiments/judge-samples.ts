@@ -1,9 +1,10 @@
 /** Measures a set of samples: generated or read part by part, their features extracted and kept, then metric by metric. */
 import { engineDotProducts, engineDoubleProducts } from '../engine/dot-products.ts';
-import type { Runtime } from '../engine/runtime.ts';
+import { openNativeRuntime } from '../engine/native/native-runtime.ts';
 import type { Metric } from '../metrics/metric.ts';
 import type { DotProducts } from '../numerics/dot-products.ts';
 import type { DoubleProducts } from '../numerics/double-products.ts';
+import type { RunConfig } from './config.ts';
 import { type Evidence, type MetricPlan, measureMetric } from './evaluation-metrics.ts';
 import { extraction, type OpenReference } from './evaluation-reference.ts';
 import { extractSet, type FeatureMap } from './feature-map.ts';
@@ -11,14 +12,16 @@ import type { RunEvent } from './run-types.ts';
 import type { SampleSet } from './sample-set.ts';
 import { workProgress } from './work-progress.ts';
 
-/** Products on a runtime that end once a signal is aborted. */
+/** Products that end once a signal is aborted. */
 export interface MetricTools {
   readonly products: DoubleProducts;
   readonly dotProducts: DotProducts;
   release(): void;
 }
 
-export function openMetricTools(runtime: Runtime, signal: AbortSignal): MetricTools {
+/** Opens products on the processor, whatever executes networks: other providers have no float64. @throws RuntimeError */
+export async function openMetricTools(settings: RunConfig['runtime'], signal: AbortSignal): Promise<MetricTools> {
+  const runtime = await openNativeRuntime({ ...settings, provider: 'cpu' });
   const double = engineDoubleProducts(runtime);
   const single = engineDotProducts(runtime);
   return {
@@ -33,6 +36,7 @@ export function openMetricTools(runtime: Runtime, signal: AbortSignal): MetricTo
     release() {
       double.release();
       single.release();
+      runtime.release();
     },
   };
 }

@@ -88,7 +88,7 @@ export async function openTrainingEvaluation(
     classifier: map.classifies,
     labels: parts.model.classes !== null && map.knowsLabels,
   });
-  const tools = openMetricTools(runtime, signal);
+  const tools = await openMetricTools(config.runtime, signal);
   const { products } = tools;
   let opened: OpenReference | null = null;
   const measure = () =>
