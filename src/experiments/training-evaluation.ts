@@ -1,5 +1,8 @@
 /** Metrics of samples during a training: the config's section `training.evaluation` as the loop takes it. */
 import type { Runtime } from '../engine/runtime.ts';
+import type { TensorType } from '../engine/tensor.ts';
+import { isTensorType } from '../engine/trace.ts';
+import { flattenTree } from '../engine/tree.ts';
 import type { Model } from '../models/model.ts';
 import { parameterTypes } from '../models/parameters.ts';
 import { createSampler } from '../sampling/sampler.ts';
@@ -39,14 +42,14 @@ async function withTrainerSamples<T>(
   { runtime, data, model, trainer }: TrainingParts,
   use: (source: SampleSource) => Promise<T>,
 ): Promise<T> {
-  const prefix = `${parameterGroup(config, true)}.`;
-  const state = await trainer.readState();
-  const named = Object.entries(state).filter(([name]) => name.startsWith(prefix));
-  const parameters = Object.fromEntries(
-    named.map(([name, values]) => [name.slice(prefix.length), values as Float32Array]), // as the model's types say
-  );
+  const group = parameterGroup(config, true);
+  const types = parameterTypes(model.parameters);
+  const paths = flattenTree<TensorType>(types, isTensorType).map(([path]) => path);
+  const state = await trainer.readState(paths.map((path) => `${group}.${path}`));
+  // The types are float32.
+  const parameters = Object.fromEntries(paths.map((path) => [path, state[`${group}.${path}`] as Float32Array]));
   const { sampling } = config;
-  const network = { model, parameterTypes: parameterTypes(model.parameters), parameters, batch: sampling.batchSize };
+  const network = { model, parameterTypes: types, parameters, batch: sampling.batchSize };
   const sampler = await createSampler(runtime, network);
   try {
     const usualLabels = (count: number) => labelsInTurn(count, model.classes);

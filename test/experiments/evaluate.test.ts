@@ -166,7 +166,28 @@ describe('evaluate', () => {
     for (const name of ['precision', 'recall', 'coverage', 'memorised']) expect(valueIn(metrics, name)).toBe(1);
     expect(valueIn(metrics, 'nearest-ratio')).toBe(0);
     await expect(ofSet({ against: join(folder, 'nothing') })).rejects.toThrow(DataError);
-    await expect(ofSet({ features: 'pixel' })).rejects.toThrow('got pixel');
+    await expect(ofSet({ features: 'pixel' })).rejects.toThrow('got "pixel"');
+  });
+});
+
+describe('evaluate by a classifier of the labels', () => {
+  const before = process.env.FLOWLOOM_CACHE;
+  beforeAll(() => {
+    process.env.FLOWLOOM_CACHE = join(folder, 'cache');
+  });
+  afterAll(() => {
+    if (before === undefined) delete process.env.FLOWLOOM_CACHE;
+    else process.env.FLOWLOOM_CACHE = before;
+  });
+
+  it('measures everything of images with labels unless told otherwise, and the same by the kept classifier', async () => {
+    const first = await ofSet({ features: null });
+    expect(first.features).toMatch(/^domain images\.npz:label .*@[0-9a-f]{16}$/);
+    expect(first.metrics.map(({ name }) => name)).toEqual(metricValueNames);
+    const accuracy = valueIn(first.metrics, 'label-accuracy');
+    expect(accuracy).toBeGreaterThanOrEqual(0);
+    expect(accuracy).toBeLessThanOrEqual(1);
+    expect(await ofSet({ features: null })).toEqual(first);
   });
 });
 
