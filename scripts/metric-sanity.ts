@@ -13,6 +13,7 @@ import { runtimeDefaults } from '../src/experiments/config.ts';
 import { openFeatures } from '../src/experiments/evaluation-features.ts';
 import { extractSet, type FeatureMap } from '../src/experiments/feature-map.ts';
 import { type MetricTools, openMetricTools } from '../src/experiments/judge-samples.ts';
+import { spread } from '../src/experiments/run-data.ts';
 import { type Population, type SampleSet, storedPopulation, takeSamples } from '../src/experiments/sample-set.ts';
 import { describeNetwork, type FeatureSet } from '../src/metrics/feature-set.ts';
 import { type FeatureStatistics, statisticsOfFeatures } from '../src/metrics/feature-statistics.ts';
@@ -244,10 +245,7 @@ async function main(): Promise<void> {
   }
   const source = values.data;
   const all = storedPopulation(await openDataset({ source }), `${source} train`);
-  const spaced = Uint32Array.from({ length: Math.min(count, all.count) }, (_, i) =>
-    Math.floor((i * all.count) / count),
-  );
-  const train = all.count <= count ? all : rowsOf(all, spaced);
+  const train = rowsOf(all, spread(all.count, count));
   const runtime = await openNativeRuntime(runtimeDefaults());
   const tools = await openMetricTools(runtimeDefaults(), signal);
   try {

@@ -81,7 +81,7 @@ async function populationsOf(request: EvaluateModelRequest, { data }: SampleSour
     return { training, against: reference, images: runImages(config) };
   }
   const training = fieldPopulation(data);
-  const limit = referenceCount ?? Number.MAX_SAFE_INTEGER;
+  const limit = referenceCount ?? data.rows.count;
   const reference = against === 'train' ? training : await heldOutPopulation(data, limit);
   if (reference === null) throw nothingHeldOut(source);
   const { size } = request.exact?.data ?? { size: null };
@@ -169,6 +169,18 @@ async function recordOf(candidate: Candidate, request: EvaluateRequest): Promise
   }
 }
 
+/** The request with the checkpoint that is the newest now in place of its run: a training may write others meanwhile. */
+async function atCheckpoint(request: EvaluateModelRequest): Promise<EvaluateModelRequest> {
+  if (exactModelSource(request.model) !== null) return request;
+  const { checkpoint } = await openTrainedRun(request.model);
+  return { ...request, model: checkpoint.path };
+}
+
+async function judgeModel(asked: EvaluateModelRequest): Promise<EvaluationRecord> {
+  const request = await atCheckpoint(asked);
+  return withSampleSource(request, async (source) => recordOf(await modelCandidate(request, source), request));
+}
+
 /**
  * Measures what a request asks for and keeps a record of it.
  * @throws ConfigError or DataError for what a user can correct; CheckpointError if a run has no whole checkpoint; the signal's reason
@@ -177,10 +189,7 @@ async function recordOf(candidate: Candidate, request: EvaluateRequest): Promise
 export async function evaluate(request: EvaluateRequest): Promise<EvaluateOutcome> {
   const started = performance.now();
   const { outPath } = request;
-  const record =
-    request.kind === 'set'
-      ? await recordOf(await setCandidate(request), request)
-      : await withSampleSource(request, async (source) => recordOf(await modelCandidate(request, source), request));
+  const record = await (request.kind === 'set' ? recordOf(await setCandidate(request), request) : judgeModel(request));
   if (outPath !== null) keepEvaluation(outPath, record);
   const seconds = (performance.now() - started) / 1000;
   return { record, seconds, paths: outPath === null ? [] : [outPath] };
