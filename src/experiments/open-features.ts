@@ -39,7 +39,7 @@ function parsed(text: string) {
   const [head, query = ''] = text.split(/\?(.*)/s);
   const settings: Settings = Object.fromEntries(new URLSearchParams(query));
   const [name, path = null] = head!.split(/=(.*)/s);
-  if (name! in presets) return { preset: presets[name!]!, name: name!, path, settings };
+  if (Object.hasOwn(presets, name!)) return { preset: presets[name!]!, name: name!, path, settings };
   if (head!.endsWith('.onnx'))
     return { preset: plain, name: head!.replace(/^.*[\\/]/, '').slice(0, -5), path: head!, settings };
   const near = nearestName(name!, ['pixels', ...Object.keys(presets)]);

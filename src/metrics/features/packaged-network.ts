@@ -46,17 +46,24 @@ function weightBytes(files: ReadonlyMap<string, Uint8Array>, path: string): Uint
   throw new DataError({ expected: `\`${path}\` in the package`, got: 'none', where });
 }
 
-/** The network of a package's files as an ONNX file. @throws DataError if files are missing or do not fit. */
-export function convertPackaged(network: PackagedNetwork, files: ReadonlyMap<string, Uint8Array>): Uint8Array {
-  const { model: path, weightSuffix, output } = network;
+/** The model of a package as TensorFlow.js reads it. @throws DataError if files are missing. */
+export function packagedModel(
+  { model: path, weightSuffix }: PackagedNetwork,
+  files: ReadonlyMap<string, Uint8Array>,
+): { readonly model: TfjsModel; readonly weights: Uint8Array } {
   // The checksum of the package says what its model holds.
   const model = (
     path.endsWith('.js') ? structuredClone(exported(files, path)) : JSON.parse(textOf(files, path))
   ) as TfjsModel;
   const folder = path.slice(0, path.lastIndexOf('/'));
   const parts = model.weightsManifest.flatMap((group) => group.paths);
-  const bytes = Buffer.concat(parts.map((part) => weightBytes(files, `${folder}/${part}${weightSuffix}`)));
-  return convertTfjs(model, bytes, { outputs: [output] });
+  return { model, weights: Buffer.concat(parts.map((part) => weightBytes(files, `${folder}/${part}${weightSuffix}`))) };
+}
+
+/** The network of a package's files as an ONNX file. @throws DataError if files are missing or do not fit. */
+export function convertPackaged(network: PackagedNetwork, files: ReadonlyMap<string, Uint8Array>): Uint8Array {
+  const { model, weights } = packagedModel(network, files);
+  return convertTfjs(model, weights, { outputs: [network.output] });
 }
 
 function sha256(bytes: Uint8Array): string {
