@@ -69,22 +69,14 @@ export async function writeClassifier(
   }
 }
 
-/**
- * A classifier from the cache; `null` if there is none.
- * @throws DataError if the file is damaged.
- */
+/** A classifier from the cache; `null` if there is none, or its file is damaged: it is then to be made again. */
 export async function readClassifier(path: string, tree: ParameterTree): Promise<StoredClassifier | null> {
   if (!existsSync(path)) return null;
   try {
     return await readChecked(path, tree);
-  } catch (cause) {
-    throw new DataError({
-      expected: `\`${path}\` to be a whole file of the cache`,
-      got: cause instanceof Error ? cause.message : String(cause),
-      where,
-      remedy: 'to remove it: the classifier is then trained again',
-      cause,
-    });
+  } catch (error) {
+    if (error instanceof DataError) return null;
+    throw error;
   }
 }
 

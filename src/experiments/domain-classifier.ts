@@ -172,9 +172,9 @@ async function trainAndMeasure(plan: Plan, options: DomainOptions): Promise<Stor
 }
 
 /**
- * The classifier from the cache; trained, measured and kept where there is none for these data, options and version.
- * @throws ConfigError if the data have no labels, or images that are too large or small; DataError if the cache cannot be written or its
- *   file is damaged; NumericalError if training diverges; the signal's reason if it aborts, and then nothing is kept.
+ * The classifier from the cache; trained, measured and kept where there is no whole file for these data, options and version.
+ * @throws ConfigError if the data have no labels, or images that are too large or small; DataError if the cache cannot be written;
+ *   NumericalError if training diverges; the signal's reason if it aborts, and then nothing is kept.
  */
 export async function domainClassifier(options: DomainOptions): Promise<DomainClassifier> {
   const data = await openData(options.data);

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { cacheFolder } from '../data/cache-folder.ts';
+import { cacheFolder } from '../metrics/features/cache-folder.ts';
 import type { FeatureNetwork } from '../metrics/features/feature-network.ts';
 import { openClassification } from './classification.ts';
 import { hashOfParameters } from './domain-cache.ts';

@@ -127,16 +127,16 @@ describe('perceptualLoss', () => {
       inputs: [spec('image', [1, 2, 1, 1])],
       outputs: [spec('twice', [1, 2, 1, 1])],
     });
-    const valueOf = (options: Partial<PerceptualOptions>, weights: readonly number[] | null = null) => {
+    const lossOf = (options: Partial<PerceptualOptions>, weights: readonly number[] | null = null) => {
       const loss = perceptualLoss({ network: importOnnx(doubling), layers: [{ name: 'twice', weights }], ...options });
       const type = tensorType([1, 2, 1, 1]);
       const graph = trace(({ a, b }) => ({ loss: loss(a, b) }), { a: type, b: type });
       return interpret(graph, { a: [3, 4], b: [0, 1] }).loss![0]!;
     };
-    expect(valueOf({})).toBeCloseTo((0.36 + 0.04) / 2, 7);
-    expect(valueOf({}, [1, 10])).toBeCloseTo(0.36 + 10 * 0.04, 7);
-    expect(valueOf({ normalize: false })).toBeCloseTo((36 + 36) / 2, 7);
-    expect(valueOf({ normalize: false, prepare: (x) => transpose(x, [0, 1, 3, 2]) })).toBeCloseTo(36, 7);
+    expect(lossOf({})).toBeCloseTo((0.36 + 0.04) / 2, 7);
+    expect(lossOf({}, [1, 10])).toBeCloseTo(0.36 + 10 * 0.04, 7);
+    expect(lossOf({ normalize: false })).toBeCloseTo((36 + 36) / 2, 7);
+    expect(lossOf({ normalize: false, prepare: (x) => transpose(x, [0, 1, 3, 2]) })).toBeCloseTo(36, 7);
   });
 
   it('has a finite derivative where all channels are 0', async () => {
