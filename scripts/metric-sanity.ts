@@ -166,7 +166,7 @@ interface Reference {
   readonly tools: MetricTools;
 }
 
-const quiet = { classify: false, signal, onProgress: () => {} };
+const quiet = { classify: false, keep: false, signal, onProgress: () => {} };
 
 async function measure(one: Case, { features: reference, statistics, map, tools }: Reference): Promise<Measured> {
   const { products, dotProducts } = tools;

@@ -48,9 +48,13 @@ export interface ReferenceOptions {
 /** How `extractSet` is to go through a set, with its progress told as work. */
 export function extraction(
   what: string,
-  { classify, signal, onEvent }: Pick<ReferenceOptions, 'signal' | 'onEvent'> & { readonly classify: boolean },
+  {
+    signal,
+    onEvent,
+    ...options
+  }: Pick<ReferenceOptions, 'signal' | 'onEvent'> & Pick<ExtractOptions, 'classify' | 'keep'>,
 ): ExtractOptions {
-  return { classify, signal, onProgress: workProgress(onEvent, { what, unit: 'samples' }) };
+  return { ...options, signal, onProgress: workProgress(onEvent, { what, unit: 'samples' }) };
 }
 
 /** Extracts the features of the data. */
@@ -59,8 +63,11 @@ export async function openReference(
   map: FeatureMap,
   options: ReferenceOptions,
 ): Promise<OpenReference> {
-  const features = async (set: SampleSet) =>
-    (await extractSet(set, map, extraction(`features of ${set.name}`, { ...options, classify: false }))).features;
+  const { signal, onEvent } = options;
+  const features = async (set: SampleSet) => {
+    const how = extraction(`features of ${set.name}`, { classify: false, keep: true, signal, onEvent });
+    return (await extractSet(set, map, how)).features;
+  };
   const ofTraining = options.withTraining ? await features(training) : null;
   const ofReference =
     ofTraining !== null && rows !== null

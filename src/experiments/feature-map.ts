@@ -1,6 +1,7 @@
 /** Features of samples of either kind: of images by a network, of vectors the coordinates themselves. */
 import { ConfigError } from '../errors.ts';
 import type { FeatureSet } from '../metrics/feature-set.ts';
+import { cachedFeatures } from '../metrics/features/feature-cache.ts';
 import type { FeatureNetwork, ImageShape } from '../metrics/features/feature-network.ts';
 import type { SampleSet } from './sample-set.ts';
 
@@ -15,6 +16,8 @@ export interface FeatureMap {
   readonly knowsLabels: boolean;
   /** Features of some samples, float32 [rows, dimensions]. */
   extract(values: Uint8Array | Float32Array): Promise<Float32Array>;
+  /** The same of samples that come again, such as data: from the user's cache where they are there. `data` is what they are called. */
+  extractKept(values: Uint8Array | Float32Array, data: string): Promise<Float32Array>;
   /** Probabilities of the classes, float32 [rows, classes]; only where `classifies`. */
   classify(values: Uint8Array | Float32Array): Promise<Float32Array>;
   release(): void;
@@ -34,7 +37,9 @@ export function coordinateFeatures(dimensions: number): FeatureMap {
     dimensions,
     classifies: false,
     knowsLabels: false,
-    extract: async (values) => values as Float32Array, // sets of vectors give these
+    // Sets of vectors give these.
+    extract: async (values) => values as Float32Array,
+    extractKept: async (values) => values as Float32Array,
     classify: unable,
     release() {},
   };
@@ -51,6 +56,7 @@ export function imageFeatures(network: FeatureNetwork, shape: ImageShape, knowsL
     classifies: network.classify !== undefined,
     knowsLabels,
     extract: (values) => network.extract(values as Uint8Array, shape),
+    extractKept: (values, data) => cachedFeatures(network, { pixels: values as Uint8Array, shape, data }),
     classify: (values) => network.classify?.(values as Uint8Array, shape) ?? unable(),
     release: () => network.release(),
   };
@@ -66,6 +72,8 @@ export interface ExtractedSet {
 }
 
 export interface ExtractOptions {
+  /** Whether the features are kept in the user's cache, part by part. */
+  readonly keep: boolean;
   /** Whether classes are wanted too, where the map tells them. */
   readonly classify: boolean;
   readonly signal: AbortSignal;
@@ -80,7 +88,8 @@ export async function extractSet(set: SampleSet, map: FeatureMap, options: Extra
   const classes: Float32Array[] = [];
   let done = 0;
   for await (const part of set.parts(options.signal)) {
-    const features = await map.extract(part.values);
+    const { values: samples } = part;
+    const features = await (options.keep ? map.extractKept(samples, set.name) : map.extract(samples));
     values.set(features, done * dimensions);
     if (part.labels !== null) labels?.set(part.labels, done);
     if (options.classify && map.classifies) classes.push(await map.classify(part.values));

@@ -54,7 +54,8 @@ export interface JudgeOptions {
 /** The planned metrics of a set. @throws the signal's reason once it is aborted; NumericalError if a feature is not finite. */
 export async function judgeSamples(set: SampleSet, options: JudgeOptions): Promise<readonly Metric[]> {
   const { map, reference, plan, tools, signal, onEvent } = options;
-  const extracted = await extractSet(set, map, extraction('samples', { classify: plan.classes, signal, onEvent }));
+  const how = extraction('samples', { classify: plan.classes, keep: false, signal, onEvent });
+  const extracted = await extractSet(set, map, how);
   const evidence: Evidence = {
     generated: extracted.features,
     probabilities: extracted.probabilities,
