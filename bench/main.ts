@@ -5,6 +5,7 @@ import { ConfigError, FlowError } from '../src/errors.ts';
 import { assignment } from './assignment.ts';
 import type { Bench, BenchCase, BenchContext, CaseResult } from './bench.ts';
 import { efm } from './efm.ts';
+import { features } from './features.ts';
 import { frechet } from './frechet.ts';
 import { gemm } from './gemm.ts';
 import { host } from './host.ts';
@@ -16,7 +17,7 @@ import { step } from './step.ts';
 import { formatTable } from './table.ts';
 import { trace } from './trace.ts';
 
-const benches: readonly Bench[] = [gemm, step, host, trace, spinning, assignment, loom, efm, frechet];
+const benches: readonly Bench[] = [gemm, step, host, trace, spinning, assignment, loom, efm, frechet, features];
 
 interface Flags {
   readonly json?: boolean;

@@ -1,4 +1,4 @@
-/** Tar archives, as far as npm packages need them: plain files with names of up to 255 characters. Source: [posix:pax]. */
+/** Tar archives, as far as npm packages need them: plain files with names of up to 255 characters. */
 import { DataError } from '../errors.ts';
 
 const BLOCK_BYTES = 512;
