@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
+import { unreadable } from './byte-stream.ts';
 import { eachConcurrently } from './each-concurrently.ts';
 import type { ImageDataset } from './image-dataset.ts';
 import { type FileStore, imageBytes, type MemoryStore, type PixelSource } from './pixel-source.ts';
@@ -13,7 +14,7 @@ async function addFiles(hash: Hash, { rows }: PixelSource, { files, fit }: FileS
   const facts = new Array<unknown>(rows.length);
   await eachConcurrently(rows.length, async (i) => {
     const file = files[rows[i]!]!;
-    const { size, mtimeMs } = await stat(file);
+    const { size, mtimeMs } = await stat(file).catch((cause: unknown) => Promise.reject(unreadable(file, cause)));
     facts[i] = [file, size, mtimeMs];
   });
   hash.update(JSON.stringify({ fit, facts }));
@@ -22,7 +23,7 @@ async function addFiles(hash: Hash, { rows }: PixelSource, { files, fit }: FileS
 /**
  * SHA-256, in hexadecimal digits, of what a set shows: shape, images in their order, labels and class names. Of images in memory it reads
  * the pixels; image files stand by path, length and time of change, so that none is decoded.
- * @throws Error of the file system if a file is gone.
+ * @throws DataError if a file is gone.
  */
 export async function datasetDigest(dataset: ImageDataset): Promise<string> {
   const { source, labels, classes } = dataset;

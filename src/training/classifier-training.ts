@@ -73,15 +73,12 @@ function trainingGraph({ classifier, parameters, optimizer, batch }: ClassifierT
   return closeGraph([...ports, ...inputs, ...data.ports, ...scalars.ports], [...outputs, ['loss', loss]]);
 }
 
-async function createTrainingStepper(training: ClassifierTraining, { runtime }: ClassifierSurroundings) {
+function createTrainingStepper(training: ClassifierTraining, { runtime }: ClassifierSurroundings): Promise<Stepper> {
   const { provider, channelBlock } = runtime;
-  const stepper = await createStepper(runtime, {
+  return createStepper(runtime, {
     state: stateTypes({ ...training, ema: false, accumulate: 1 }),
     programs: { step: { model: emitModel(trainingGraph(training), { provider, channelBlock }) } },
   });
-  const named = Object.entries(training.initial).map(([path, values]) => [`${PARAMETERS}.${path}`, values]);
-  await stepper.writeState(Object.fromEntries(named));
-  return stepper;
 }
 
 function checkData({ classifier, data }: ClassifierTraining): void {
@@ -107,6 +104,8 @@ export async function trainClassifier(
   checkData(training);
   const stepper = await createTrainingStepper(training, surroundings);
   try {
+    const initial = Object.entries(training.initial).map(([path, values]) => [`${PARAMETERS}.${path}`, values]);
+    await stepper.writeState(Object.fromEntries(initial));
     await runSteps(stepper, training, surroundings);
     const state = await stepper.readState(Object.keys(training.initial).map((path) => `${PARAMETERS}.${path}`));
     return Object.fromEntries(

@@ -1,10 +1,11 @@
-import { utimesSync } from 'node:fs';
+import { rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { datasetDigest } from '../../src/data/dataset-digest.ts';
 import { memoryDataset, subset } from '../../src/data/image-dataset.ts';
 import { labelAttribute } from '../../src/data/label-attribute.ts';
 import { openDataset } from '../../src/data/open-dataset.ts';
+import { DataError } from '../../src/errors.ts';
 import { imageFile, writeFiles } from './image-files.ts';
 import { temporaryFolders } from './temporary-folder.ts';
 
@@ -42,6 +43,9 @@ describe('datasetDigest', () => {
     expect(await datasetDigest(await open('crop'))).toBe(digest);
     expect(await datasetDigest(await open('stretch'))).not.toBe(digest);
     utimesSync(join(source, 'a/1.png'), 1, 1);
-    expect(await datasetDigest(await open('crop'))).not.toBe(digest);
+    const set = await open('crop');
+    expect(await datasetDigest(set)).not.toBe(digest);
+    rmSync(join(source, 'a/1.png'));
+    await expect(datasetDigest(set)).rejects.toThrow(DataError);
   });
 });
