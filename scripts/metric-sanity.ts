@@ -181,6 +181,16 @@ async function measure(one: Case, { features: reference, statistics, map, tools 
   };
 }
 
+/**
+ * Whether recall is below that of the set itself and of each lesser fault where the fault is greatest. Between them it need not fall: the
+ * fewer samples are left, the farther their balls reach.
+ */
+function lowestAtEnd(cases: readonly Measured[]): boolean {
+  const recalls = cases.map(({ recall: { value } }) => value);
+  const last = recalls.at(-1)!;
+  return last < 1 && recalls.slice(0, -1).every((value) => value > last);
+}
+
 /** What must hold, and whether it does. */
 function judgements(cases: readonly Measured[]): readonly (readonly [string, boolean])[] {
   const series = (name: string) => cases.filter((one) => one.series === name);
@@ -199,7 +209,7 @@ function judgements(cases: readonly Measured[]): readonly (readonly [string, boo
       [`kernel distance rises with ${name}`, rises(name, kernel)] as const,
     ]),
     ...(faults.includes('classes')
-      ? [['recall falls with classes missing', rises('classes', ({ recall: { value } }) => -value)] as const]
+      ? [['recall is lowest with most classes missing', lowestAtEnd(series('classes'))] as const]
       : []),
     ['half of the samples are farther than the set itself', frechet(sampled!) > frechet(itself!)],
     ...[...series('held out'), ...series('classes').filter(({ set }) => set.count <= sampled!.set.count)].map(
