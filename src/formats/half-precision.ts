@@ -10,21 +10,13 @@ export function decodeFloat16(bits: number): number {
   return sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
-let decoded: Float32Array | null = null;
-
-/** The values of all patterns, made when it is first asked for. */
-function decodedFloat16(): Float32Array {
-  if (decoded !== null) return decoded;
-  decoded = new Float32Array(65536);
-  for (let pattern = 0; pattern < 65536; pattern++) decoded[pattern] = decodeFloat16(pattern);
-  return decoded;
-}
-
 /** Float32 values of binary16 bit patterns, same length. */
 export function float16ToFloat32(bits: Uint16Array): Float32Array {
-  const table = decodedFloat16();
   const values = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) values[i] = table[bits[i]!]!;
+  // A table of all patterns pays where it is asked more often than it has entries.
+  const table =
+    bits.length > 65536 ? Float32Array.from({ length: 65536 }, (_, pattern) => decodeFloat16(pattern)) : null;
+  for (let i = 0; i < bits.length; i++) values[i] = table === null ? decodeFloat16(bits[i]!) : table[bits[i]!]!;
   return values;
 }
 

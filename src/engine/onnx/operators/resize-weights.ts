@@ -97,11 +97,19 @@ export function resizeWeights(axis: ResizeAxis, kernel: Kernel, options: WeightO
   return kernelWeights(places, kernel, { from, stretch, excludeOutside: options.excludeOutside });
 }
 
-/** Row-major [places, from]: the weights with which each place reads the elements, through a kernel that is `stretch` times as wide. */
+/** What is read, and how wide. */
+export interface KernelWeightOptions extends Pick<WeightOptions, 'excludeOutside'> {
+  /** Number of elements. */
+  readonly from: number;
+  /** Factor by which the kernel is widened, >= 1. */
+  readonly stretch: number;
+}
+
+/** Row-major [places, from]: the weights with which each place, counted from the first element's centre, reads the elements. */
 export function kernelWeights(
   places: Float64Array,
   kernel: Kernel,
-  { from, stretch, excludeOutside }: Omit<WeightOptions, 'mode' | 'antialias'> & { from: number; stretch: number },
+  { from, stretch, excludeOutside }: KernelWeightOptions,
 ): Float64Array {
   const weights = new Float64Array(from * places.length);
   for (const [i, place] of places.entries()) {

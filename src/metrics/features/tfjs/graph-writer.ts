@@ -23,13 +23,12 @@ function attributes(given: Attributes): OnnxAttribute[] {
   return Object.entries(given).map(([name, value]) => {
     if (typeof value === 'string') return { name, string: value };
     if (typeof value !== 'number') return { name, ints: value };
-    // Every number that is no whole one belongs to a float; the few whole floats are told by `float`.
     return floats.has(name) ? { name, float: value } : { name, int: value };
   });
 }
 
-/** Attributes whose type is float. */
-const floats: ReadonlySet<string> = new Set(['epsilon', 'alpha']);
+/** Attributes whose type is float, also where the number is whole. */
+const floats: ReadonlySet<string> = new Set(['epsilon']);
 
 /** The error for what cannot be converted. */
 export function unsupported(expected: string, got: string): DataError {
@@ -232,7 +231,7 @@ export function reduced(
   return { name: output, rank: keep ? x.rank : x.rank - axes.length };
 }
 
-/** An operator on one value that has more operands, such as limits or paddings. */
+/** Numbers no smaller and no larger than two limits. */
 export function clipped(writer: GraphWriter, x: Value, output: string, [low, high]: readonly [number, number]): Value {
   return { name: writer.node('Clip', [x.name, ...limits(writer, low, high)], output), rank: x.rank };
 }

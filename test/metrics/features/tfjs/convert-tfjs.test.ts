@@ -6,7 +6,7 @@ import { tensorType, trace } from '../../../../src/engine/trace.ts';
 import { convertTfjs } from '../../../../src/metrics/features/tfjs/convert-tfjs.ts';
 import type { KerasLayer, LayersConfig, TfjsModel } from '../../../../src/metrics/features/tfjs/tfjs-model.ts';
 import { mulberry32Array } from '../../../../src/numerics/mulberry32.ts';
-import { executeGraph } from '../../../engine/execute-graph.ts';
+import { executeGraph, runModel } from '../../../engine/execute-graph.ts';
 
 interface GoldenModel {
   readonly name: string;
@@ -41,14 +41,19 @@ function bytesOf({ weights }: GoldenModel): Uint8Array {
   return new Uint8Array(Buffer.from(weights, 'base64'));
 }
 
-/** Outputs of the converted model on the golden images. */
-async function runConverted({ size, batch, seed, ...golden }: GoldenModel) {
-  const names = golden.outputs.map(({ name }) => name);
-  const imported = importOnnx(convertTfjs(golden.model, bytesOf({ size, batch, seed, ...golden }), { outputs: names }));
-  const types = { images: tensorType([batch, 3, ...size]) };
-  const traced = trace((inputs) => imported.apply({}, inputs), types);
+/** float32 [batch, 3, ...size]. */
+function goldenImages({ size, batch, seed }: GoldenModel): Float32Array {
   const pixels = Float32Array.from(mulberry32Array(seed, batch * size[0] * size[1] * 3));
-  return executeGraph(runtime, traced, { images: channelsFirst(pixels, [batch, ...size, 3]) });
+  return channelsFirst(pixels, [batch, ...size, 3]);
+}
+
+/** Outputs of the converted model on the golden images. */
+async function runConverted(golden: GoldenModel) {
+  const names = golden.outputs.map(({ name }) => name);
+  const imported = importOnnx(convertTfjs(golden.model, bytesOf(golden), { outputs: names }));
+  const types = { images: tensorType([golden.batch, 3, ...golden.size]) };
+  const traced = trace((inputs) => imported.apply({}, inputs), types);
+  return executeGraph(runtime, traced, { images: goldenImages(golden) });
 }
 
 describe('convertTfjs', () => {
@@ -61,6 +66,23 @@ describe('convertTfjs', () => {
       const differences = Array.from(wanted, (value, i) => Math.abs(value - Number(got[i])));
       expect(Math.max(...differences)).toBeLessThan(1e-5);
     }
+  });
+
+  it('writes files that ONNX Runtime takes as they are', async () => {
+    const { size, batch, model, outputs } = graph!;
+    const inputs = [{ name: 'images', dtype: 'float32', shape: [batch, 3, ...size] }] as const;
+    const results = outputs
+      .filter(({ shape }) => shape.length === 2)
+      .map(({ name, shape }) => ({ name, dtype: 'float32', shape }) as const);
+    const names = results.map(({ name }) => name);
+    const file = { bytes: convertTfjs(model, bytesOf(graph!), { outputs: names }), inputs, outputs: results };
+    const run = await runModel(runtime, file, { inputs: { images: goldenImages(graph!) } });
+    for (const { name, values } of outputs.filter((output) => names.includes(output.name))) {
+      expect([...(run.outputs[name] as Float32Array)].every((value, i) => Math.abs(value - values[i]!) < 1e-5)).toBe(
+        true,
+      );
+    }
+    expect(names).toEqual(['means', 'squeezed', 'classes']);
   });
 
   it('keeps what the wanted values need, with the names of their layers', () => {
