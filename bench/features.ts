@@ -6,6 +6,7 @@ import { onnxFeatures } from '../src/metrics/features/onnx-features.ts';
 import { packagedNetwork } from '../src/metrics/features/packaged-network.ts';
 import { mulberry32Array } from '../src/numerics/mulberry32.ts';
 import type { Bench, BenchCase, BenchContext, CaseResult } from './bench.ts';
+import { besidePeer } from './compare.ts';
 import { contender, interleave } from './interleave.ts';
 import { isMissing, type Peer } from './peer.ts';
 import { writePeerNetwork } from './peer-network.ts';
@@ -52,20 +53,13 @@ function featureCase(name: string, size: number): BenchCase {
         rounds: context.rounds ?? 5,
         progress: (text) => context.progress(`${name}: ${text}`),
       });
-      const theirs = isMissing(peer) ? null : { name: peer.name, version: peer.version, ms: timings.peer.ms };
       const largest = Math.max(...expected.map((value, i) => Math.abs(value - features[i]!)));
       return {
-        case: name,
-        ms: timings.ours.ms,
-        gflops: null,
-        fractionOfGemm: null,
-        peer: theirs,
-        ...(isMissing(peer) ? { reason: peer.reason } : {}),
-        ratioToPeer: theirs === null ? null : theirs.ms / timings.ours.ms,
+        ...besidePeer(name, peer, timings),
         details: {
           imagesPerSecond: Math.round((1000 * batch) / timings.ours.ms),
           quartilesMs: timings.ours.quartilesMs,
-          ...(theirs === null ? {} : { peerQuartilesMs: timings.peer.quartilesMs }),
+          ...(isMissing(peer) ? {} : { peerQuartilesMs: timings.peer.quartilesMs }),
           turns: timings.ours.turns,
           ...(expected.length === 0 ? {} : { largestDifference: largest.toExponential(1) }),
         },

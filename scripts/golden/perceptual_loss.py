@@ -15,6 +15,7 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
+from mulberry32 import mulberry32
 
 IMAGES = [2, 3, 6, 5]
 TENSORS = {
@@ -27,18 +28,6 @@ TENSORS = {
     "head1": {"shape": [4], "seed": 7, "scale": 1.0},
     "head2": {"shape": [5], "seed": 8, "scale": 1.0},
 }
-
-
-def mulberry32(seed, count):
-    """The first `count` numbers of mulberry32(seed), float64."""
-    state, numbers = seed & 0xFFFFFFFF, np.empty(count)
-    multiply = lambda a, b: (a * b) & 0xFFFFFFFF
-    for i in range(count):
-        state = (state + 0x6D2B79F5) & 0xFFFFFFFF
-        t = multiply(state ^ (state >> 15), 1 | state)
-        t = ((t + multiply(t ^ (t >> 7), 61 | t)) & 0xFFFFFFFF) ^ t
-        numbers[i] = (t ^ (t >> 14)) / 4294967296
-    return numbers
 
 
 def fill(spec):
