@@ -41,7 +41,7 @@ export async function openFeatures(request: FeatureRequest): Promise<FeatureMap>
   if (name === 'domain') return imageFeatures(await domainFeatures(request, images), shape, true);
   const note = (text: string) => request.onEvent({ kind: 'note', text });
   const { runtime } = request;
-  return imageFeatures(await openFeatureNetwork(name, { runtime, shape, note }), shape);
+  return imageFeatures(await openFeatureNetwork(name, { runtime, shape, note, others: ['domain'] }), shape);
 }
 
 function vectorFeatures({ name, data }: FeatureRequest): FeatureMap {

@@ -23,6 +23,8 @@ export interface OpenFeatureOptions extends PackagedNetworkOptions {
   readonly batch?: number;
   /** Is told what a person should know: what is fetched, warnings of a preset. */
   readonly note?: (text: string) => void;
+  /** Names that the caller knows besides these, for the message where a text is none. */
+  readonly others?: readonly string[];
 }
 
 /** What a file is taken for where nothing else is said: colours in [0, 1], PyTorch's resizing. */
@@ -35,16 +37,17 @@ const plain: FeaturePreset = {
 type Settings = Readonly<Record<string, string>>;
 
 /** Parts of the text: a preset, a file, and settings. */
-function parsed(text: string) {
+function parsed(text: string, others: readonly string[]) {
   const [head, query = ''] = text.split(/\?(.*)/s);
   const settings: Settings = Object.fromEntries(new URLSearchParams(query));
   const [name, path = null] = head!.split(/=(.*)/s);
   if (Object.hasOwn(presets, name!)) return { preset: presets[name!]!, name: name!, path, settings };
   if (head!.endsWith('.onnx'))
     return { preset: plain, name: head!.replace(/^.*[\\/]/, '').slice(0, -5), path: head!, settings };
-  const near = nearestName(name!, ['pixels', ...Object.keys(presets)]);
+  const names = [...others, 'pixels', ...Object.keys(presets)];
+  const near = nearestName(name!, names);
   throw new ConfigError({
-    expected: `features to be pixels, ${Object.keys(presets).join(', ')}, a preset=file.onnx or a file.onnx`,
+    expected: `features to be ${names.join(', ')}, a preset=file.onnx or a file.onnx`,
     got: `"${text}"`,
     where,
     ...(near === null ? {} : { remedy: `\`${near}\`` }),
@@ -142,7 +145,7 @@ async function checkedName(name: string, bytes: Uint8Array, { source }: FeatureP
  */
 export async function openFeatureNetwork(text: string, options: OpenFeatureOptions): Promise<FeatureNetwork> {
   if (text === 'pixels') return pixelFeatures(options.shape);
-  const { preset, name, path, settings } = parsed(text);
+  const { preset, name, path, settings } = parsed(text, options.others ?? []);
   checkSettings(settings);
   const file = await fileOf(name, path, preset, options);
   if (preset.warning !== undefined) options.note?.(preset.warning);
