@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AssignmentOptions, solveAssignment } from '../src/numerics/assignment.ts';
 import type { Bench, BenchCase, BenchContext, CaseResult } from './bench.ts';
+import { besidePeer } from './compare.ts';
 import { type Contender, contender, interleave, type Timing } from './interleave.ts';
 import { type LoomStep, loomSteps, type PointSet, squaredDistances } from './loom-sequence.ts';
 import { isMissing, openScipy, type Peer } from './peer.ts';
@@ -67,18 +68,11 @@ function assignmentCase(
       turnMs: 200 / steps.length,
       progress: (text) => context.progress(`${name}: ${text}`),
     });
-    const theirs = isMissing(peer) ? null : { name: peer.name, version: peer.version, ms: timings.peer.ms };
     return {
-      case: name,
-      ms: timings.ours.ms,
-      gflops: null,
-      fractionOfGemm: null,
-      peer: theirs,
-      ...(isMissing(peer) ? { reason: peer.reason } : {}),
-      ratioToPeer: theirs === null ? null : theirs.ms / timings.ours.ms,
+      ...besidePeer(name, peer, timings),
       details: {
         quartilesMs: timings.ours.quartilesMs,
-        ...(theirs === null
+        ...(isMissing(peer)
           ? {}
           : { peerQuartilesMs: timings.peer.quartilesMs, lowerQuartileRatio: lowerQuartileRatio(timings) }),
         turns: timings.ours.turns,

@@ -3,7 +3,7 @@ import type { Runtime } from '../src/engine/runtime.ts';
 import { FlowError } from '../src/errors.ts';
 import type { BenchContext, CaseResult, PeerResult } from './bench.ts';
 import { gigaflops } from './flops.ts';
-import { type Contender, interleave } from './interleave.ts';
+import { type Contender, interleave, type Timing } from './interleave.ts';
 import { matrixProduct, yardstick } from './matrix-product.ts';
 import { isMissing, type MissingPeer, type Peer, type Workload } from './peer.ts';
 
@@ -34,6 +34,18 @@ async function buildPeer(context: BenchContext, { workload, parameters }: Compar
   });
 }
 
+/** What a case says of ours and of the peer, where no operations are counted. */
+export function besidePeer(
+  name: string,
+  peer: Peer | MissingPeer,
+  { ours, peer: theirs }: Readonly<Record<string, Timing>>,
+): Omit<CaseResult, 'details'> {
+  const measured = { case: name, ms: ours.ms, gflops: null, fractionOfGemm: null };
+  if (isMissing(peer)) return { ...measured, peer: null, reason: peer.reason, ratioToPeer: null };
+  const result: PeerResult = { name: peer.name, version: peer.version, ms: theirs.ms };
+  return { ...measured, peer: result, ratioToPeer: theirs.ms / ours.ms };
+}
+
 /** Median times of the three, and what follows from them. */
 export async function compare(context: BenchContext, comparison: Comparison): Promise<CaseResult> {
   const { name, runtime, ours, flops, rounds } = comparison;
@@ -47,20 +59,13 @@ export async function compare(context: BenchContext, comparison: Comparison): Pr
   gemm.release();
   const rate = gigaflops(flops, timings.ours.ms);
   const gemmRate = gigaflops(gemm.flops, timings.gemm.ms);
-  const theirs: PeerResult | null = isMissing(peer)
-    ? null
-    : { name: peer.name, version: peer.version, ms: timings.peer.ms };
   return {
-    case: name,
-    ms: timings.ours.ms,
+    ...besidePeer(name, peer, timings),
     gflops: rate,
     fractionOfGemm: rate / gemmRate,
-    peer: theirs,
-    ...(isMissing(peer) ? { reason: peer.reason } : {}),
-    ratioToPeer: theirs === null ? null : theirs.ms / timings.ours.ms,
     details: {
       quartilesMs: timings.ours.quartilesMs,
-      ...(theirs === null ? {} : { peerQuartilesMs: timings.peer.quartilesMs }),
+      ...(isMissing(peer) ? {} : { peerQuartilesMs: timings.peer.quartilesMs }),
       turns: timings.ours.turns,
       runsPerTurn: timings.ours.runsPerTurn,
       gemmGflops: gemmRate,

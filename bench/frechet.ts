@@ -8,6 +8,7 @@ import type { DoubleProducts } from '../src/numerics/double-products.ts';
 import { covarianceOf, momentsOfRows } from '../src/numerics/moments.ts';
 import { stream } from '../src/numerics/stream.ts';
 import type { Bench, BenchCase, BenchContext, CaseResult } from './bench.ts';
+import { besidePeer } from './compare.ts';
 import { contender, interleave } from './interleave.ts';
 import { isMissing, openScipy, type Peer } from './peer.ts';
 
@@ -103,19 +104,12 @@ function frechetCase(name: string, { problems, rounds, onlyByName = false }: Fre
       rounds: context.rounds ?? rounds,
       progress: (text) => context.progress(`${name}: ${text}`),
     });
-    const theirs = isMissing(peer) ? null : { name: peer.name, version: peer.version, ms: timings.peer.ms };
     const errors = expected?.map((value, i) => Math.abs(distances[i] - value) / Math.abs(value)) ?? [];
     return {
-      case: name,
-      ms: timings.ours.ms,
-      gflops: null,
-      fractionOfGemm: null,
-      peer: theirs,
-      ...(isMissing(peer) ? { reason: peer.reason } : {}),
-      ratioToPeer: theirs === null ? null : theirs.ms / timings.ours.ms,
+      ...besidePeer(name, peer, timings),
       details: {
         quartilesMs: timings.ours.quartilesMs,
-        ...(theirs === null ? {} : { peerQuartilesMs: timings.peer.quartilesMs }),
+        ...(isMissing(peer) ? {} : { peerQuartilesMs: timings.peer.quartilesMs }),
         turns: timings.ours.turns,
         distances: distances.map((value) => value.toPrecision(12)).join(' '),
         ...(errors.length === 0 ? {} : { largestRelativeDifference: Math.max(...errors).toExponential(1) }),

@@ -7,6 +7,7 @@ import { assignment } from './assignment.ts';
 import type { Bench, BenchCase, BenchContext, CaseResult } from './bench.ts';
 import { closedForm } from './closed-form.ts';
 import { efm } from './efm.ts';
+import { features } from './features.ts';
 import { frechet } from './frechet.ts';
 import { gemm } from './gemm.ts';
 import { host } from './host.ts';
@@ -18,7 +19,19 @@ import { step } from './step.ts';
 import { formatTable } from './table.ts';
 import { trace } from './trace.ts';
 
-const benches: readonly Bench[] = [gemm, step, host, trace, spinning, assignment, loom, closedForm, efm, frechet];
+const benches: readonly Bench[] = [
+  gemm,
+  step,
+  host,
+  trace,
+  spinning,
+  assignment,
+  loom,
+  closedForm,
+  efm,
+  frechet,
+  features,
+];
 
 interface Flags {
   readonly json?: boolean;

@@ -37,7 +37,7 @@ const compared: Readonly<Record<string, Compared>> = {
   'DiT-S/2': ditCase('S', 2),
   'DiT-B/4': ditCase('B', 4),
   'ADM-cifar10': { kind: 'adm', options: { ...admUnets.cifar10, classes: null } },
-  'DDPM++-cifar10': { kind: 'song', options: { ...songUnets.cifar10, classes: 10, augmentLabels: 9 } },
+  'DDPM++-cifar10': { kind: 'song', options: { ...songUnets.cifar10, classes: 10 } },
 };
 
 const BATCH = 2;
@@ -73,7 +73,8 @@ function randomParameters(model: Model): Map<string, Float32Array> {
 
 function randomInputs({ input, classes }: Model) {
   const count = BATCH * elementCount(input.shape);
-  const labels = classes === null ? {} : { labels: Int32Array.from({ length: BATCH }, (_, i) => (i === 0 ? 1 : classes)) };
+  const labels =
+    classes === null ? {} : { labels: Int32Array.from({ length: BATCH }, (_, i) => (i === 0 ? 1 : classes)) };
   const time = Float32Array.from({ length: BATCH }, (_, i) => (i + 0.5) / BATCH);
   return { x: uniform('x', count), w: uniform('w', count), time, ...labels };
 }

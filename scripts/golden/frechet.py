@@ -14,18 +14,7 @@ import mpmath
 import numpy as np
 import scipy
 from scipy.linalg import sqrtm
-
-
-def mulberry32(seed, count):
-    """The first `count` numbers of mulberry32(seed), float64."""
-    state, numbers = seed & 0xFFFFFFFF, np.empty(count)
-    multiply = lambda a, b: (a * b) & 0xFFFFFFFF
-    for i in range(count):
-        state = (state + 0x6D2B79F5) & 0xFFFFFFFF
-        t = multiply(state ^ (state >> 15), 1 | state)
-        t = ((t + multiply(t ^ (t >> 7), 61 | t)) & 0xFFFFFFFF) ^ t
-        numbers[i] = (t ^ (t >> 14)) / 4294967296
-    return numbers
+from mulberry32 import mulberry32
 
 
 def features(case):

@@ -6,6 +6,7 @@ import type { Runner } from '../experiments/run-types.ts';
 import { analyzeCommand } from './analyze.ts';
 import type { CommandContext } from './context.ts';
 import { doctorCommand } from './doctor.ts';
+import { evaluateCommand } from './evaluate.ts';
 import { interruptedStatus } from './interrupt.ts';
 import { reproduceCommand } from './reproduce.ts';
 import { sampleCommand } from './sample.ts';
@@ -33,11 +34,12 @@ function packageVersion(): string {
 function createProgram(context: CommandContext): Command {
   const { terminal } = context;
   const program = new Command('flowloom')
-    .description('Train, sample and analyze flow-matching generative models.')
+    .description('Train, sample, evaluate and analyze flow-matching generative models.')
     .version(packageVersion())
     .addCommand(startCommand(context))
     .addCommand(trainCommand(context))
     .addCommand(sampleCommand(context))
+    .addCommand(evaluateCommand(context))
     .addCommand(analyzeCommand(context))
     .addCommand(reproduceCommand(context))
     .addCommand(doctorCommand(context));

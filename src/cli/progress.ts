@@ -1,5 +1,6 @@
 /** Progress of a long command: one line that is written over where a person watches, plain lines now and then elsewhere. */
 import type { RunEvent } from '../experiments/run-types.ts';
+import { valueText } from './evaluation-text.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Least time between plain lines of progress. */
@@ -70,6 +71,10 @@ export function describeEvent(event: RunEvent): string {
       ].join('  ');
     case 'validation':
       return `${integers.format(event.imagesSeen)} images: held-out loss ${event.loss.toFixed(4)} ± ${event.standardError.toFixed(4)}`;
+    case 'evaluation': {
+      const values = event.metrics.map((metric) => `${metric.name} ${valueText(metric)}`).join(', ');
+      return `${integers.format(event.imagesSeen)} images: ${values}${event.best === true ? ', the best so far' : ''}`;
+    }
     case 'checkpoint':
       return `${integers.format(event.imagesSeen)} images: checkpoint ${event.path}`;
     case 'preliminary':

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { ConfigError } from '../errors.ts';
 import { usualLastStep } from '../experiments/exact-model.ts';
 import type { SampleRequest } from '../experiments/run-types.ts';
@@ -14,6 +14,7 @@ import {
   printSettings,
   repeatedFlag,
   type SharedFlags,
+  seedsFlag,
 } from './shared-flags.ts';
 
 interface SampleFlags extends SharedFlags {
@@ -157,13 +158,4 @@ function seedsOf({ seeds, seed = 0, count = defaultCount }: SampleFlags): readon
   const list = seeds ?? Array.from({ length: count }, (_, i) => seed + i);
   if (list.at(-1)! <= 0xffffffff) return list;
   throw new ConfigError({ expected: 'seeds below 2^32', got: String(list.at(-1)), where: 'sample' });
-}
-
-function seedsFlag(text: string): readonly number[] {
-  const match = /^(\d+)(?:-(\d+))?$/.exec(text);
-  const first = Number(match?.[1]);
-  const last = Number(match?.[2] ?? match?.[1]);
-  if (match === null || !(first <= last && last - first < 1e6))
-    throw new InvalidArgumentError('Expected a range such as 0-99.');
-  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
 }

@@ -37,6 +37,16 @@ export function numberFlag(text: string): number {
   throw new InvalidArgumentError('Expected a number.');
 }
 
+/** Reads one seed or a range of seeds, such as 0-99. */
+export function seedsFlag(text: string): readonly number[] {
+  const match = /^(\d+)(?:-(\d+))?$/.exec(text);
+  const first = Number(match?.[1]);
+  const last = Number(match?.[2] ?? match?.[1]);
+  if (match === null || !(first <= last && last - first < 1e6))
+    throw new InvalidArgumentError('Expected a range such as 0-99.');
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
+
 /** Collects the values of a flag that may be given several times. */
 export function repeatedFlag(text: string, before: readonly string[] = []): string[] {
   return [...before, text];

@@ -60,7 +60,7 @@ function lossText({ loss, standardError, samples }: LossEstimate): string {
 
 /** Results as lines of two columns: what, and its value. */
 function resultLines(outcome: TrainOutcome, { curve, grid, arrays, rowNames, sampling }: Conclusion): string[] {
-  const { validation, untrained, constant, skippedImages } = outcome;
+  const { validation, untrained, constant, stoppedEarly, best, skippedImages } = outcome;
   const rows: (readonly [string, string])[] = [
     ['run', outcome.directory],
     [
@@ -70,6 +70,15 @@ function resultLines(outcome: TrainOutcome, { curve, grid, arrays, rowNames, sam
     ...(validation === null ? [] : [['held-out loss', lossText(validation)] as const]),
     ...(untrained === null ? [] : [['  untrained network', lossText(untrained)] as const]),
     ...(constant === null ? [] : [['  best constant', lossText(constant)] as const]),
+    ...(stoppedEarly ? [['stopped early', 'evaluations had not improved for long'] as const] : []),
+    ...(best === null
+      ? []
+      : [
+          [
+            'best',
+            `${best.metric} ${best.value.toPrecision(6)} after ${best.imagesSeen} images: ${best.checkpoint}`,
+          ] as const,
+        ]),
     ...(skippedImages === 0 ? [] : [['unreadable images', `${skippedImages}, left out`] as const]),
     ['samples', `${grid ?? arrays}, ${sampling.evaluations} evaluations each, in ${formatDuration(sampling.seconds)}`],
     ...(rowNames === null ? [] : [['  rows', rowNames.join(', ')] as const]),

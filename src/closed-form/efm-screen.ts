@@ -1,5 +1,5 @@
 /** Finds the few candidates of a bank that have weight, from products that are computed for many at once in float32. */
-import { type Candidates, type EfmPair, negligibleLogit, relativeLogit } from './efm-target.ts';
+import { type Candidates, type EfmPair, relativeLogit } from './efm-target.ts';
 
 /** Products of one point with rows of a matrix. */
 export interface Screen {
@@ -21,6 +21,8 @@ export interface WeighedCandidates {
 const productError = 2 ** -22;
 /** Error that a logit may have: it is then the relative error of a weight. */
 const allowedError = 1e-4;
+/** Candidates are left out that have less than this share of the largest weight together. */
+const allowedLoss = 1e-6;
 
 function dot(a: EfmPair['source'], b: EfmPair['source']): number {
   let sum = 0;
@@ -60,7 +62,7 @@ export function weighCandidates(pair: EfmPair, { values, rows }: Candidates, scr
   let least = 0;
   for (const logit of logits) least = Math.max(least, logit);
   // The largest may be overestimated, and a candidate underestimated.
-  least += negligibleLogit - 2 * error;
+  least += Math.log(allowedLoss / rows.length) - 2 * error;
   const kept = rows.filter((_, j) => logits[j]! >= least);
   return {
     rows: kept,

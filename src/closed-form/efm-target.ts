@@ -84,15 +84,47 @@ export function bankCorrection(
 ): Float64Array {
   const sum = new Float64Array(target.length);
   if (time >= 1) return sum;
-  for (const [j, row] of rows.entries()) {
-    const weight = weights[j]!;
-    if (weight === 0) continue;
-    for (let k = 0, at = row * target.length; k < target.length; k++, at++) {
-      sum[k]! += weight * (values[at]! - target[k]!);
+  const weighed = rows.filter((_, j) => weights[j] !== 0);
+  const scales = weights.filter((weight) => weight !== 0).map((weight) => weight / (1 - time));
+  let j = 0;
+  for (; j + 4 <= weighed.length; j += 4) addFour(sum, { target, values, rows: weighed, scales, first: j });
+  for (; j < weighed.length; j++) {
+    const scale = scales[j]!;
+    for (let k = 0, at = weighed[j]! * target.length; k < target.length; k++, at++) {
+      sum[k]! += scale * (values[at]! - target[k]!);
     }
   }
-  for (let k = 0; k < sum.length; k++) sum[k]! /= 1 - time;
   return sum;
+}
+
+/** Four candidates in one pass over the sum, which takes less than half of the time of four passes. */
+function addFour(
+  sum: Float64Array,
+  {
+    target,
+    values,
+    rows,
+    scales,
+    first,
+  }: {
+    readonly target: FloatArray;
+    readonly values: FloatArray;
+    readonly rows: Uint32Array;
+    readonly scales: Float64Array;
+    readonly first: number;
+  },
+): void {
+  const { length } = target;
+  const [a, b, c, d] = [scales[first]!, scales[first + 1]!, scales[first + 2]!, scales[first + 3]!];
+  const total = a + b + c + d;
+  let atA = rows[first]! * length;
+  let atB = rows[first + 1]! * length;
+  let atC = rows[first + 2]! * length;
+  let atD = rows[first + 3]! * length;
+  for (let k = 0; k < length; k++) {
+    const others = a * values[atA++]! + b * values[atB++]! + c * values[atC++]! + d * values[atD++]!;
+    sum[k]! += others - total * target[k]!;
+  }
 }
 
 /**

@@ -76,14 +76,14 @@ export async function openDataset(options: DatasetOptions): Promise<ImageDataset
   return chooseLabel({ ...(await open()), name: source }, label);
 }
 
+/** Whether there is a test split: one of the set's own, or images held out. @throws DataError if there is no such source. */
+export function hasTestSplit({ source, heldOut = 0.1 }: Pick<DatasetOptions, 'source' | 'heldOut'>): boolean {
+  return heldOut !== null || findParts(source, folderDefaults).test !== null;
+}
+
 /** Whether a source is a folder of image files, to which the options of folders apply. @throws DataError if there is no such source. */
 export function isImageFolder(source: string): boolean {
   return findParts(source, folderDefaults).files === true;
-}
-
-/** Whether a source has test images of its own, besides its training images. @throws DataError if there is no such source. */
-export function hasTestSplit(source: string): boolean {
-  return findParts(source, folderDefaults).test !== null;
 }
 
 /** Which vectors to open. */

@@ -1,6 +1,7 @@
 /** What the sections of a config demand of each other. */
 import type { RunConfig } from './config.ts';
 import { ditSizeOf } from './dit-size.ts';
+import { metricValues } from './metric-names.ts';
 
 /** Faults of a config whose fields are sound one by one, as sentences that name the fields. */
 export function crossFaults(config: RunConfig): string[] {
@@ -48,6 +49,7 @@ export function crossFaults(config: RunConfig): string[] {
     warmupImages <= training.images,
     `Expected \`training.schedule.warmupImages\` to be at most \`training.images\` = ${training.images}; got ${warmupImages}.`,
   );
+  demandOfEvaluation(config, demand);
   const guided = sampling.guidance !== null;
   demand(
     !guided || model.labels,
@@ -60,8 +62,20 @@ export function crossFaults(config: RunConfig): string[] {
   return faults;
 }
 
+type Demand = (met: boolean, sentence: string) => void;
+
+/** What can be the best is measured. */
+function demandOfEvaluation({ training: { evaluation } }: RunConfig, demand: Demand): void {
+  if (evaluation === null || evaluation.best === null) return;
+  const { metric } = metricValues[evaluation.best.metric];
+  demand(
+    evaluation.metrics.includes(metric),
+    `Expected \`training.evaluation.metrics\` to hold ${metric}, as \`training.evaluation.best.metric\` is ${evaluation.best.metric}; got ${evaluation.metrics.join(', ')}.`,
+  );
+}
+
 /** What the target of empirical flow matching takes for granted. */
-function demandOfTarget({ target, coupling, path }: RunConfig, demand: (met: boolean, sentence: string) => void): void {
+function demandOfTarget({ target, coupling, path }: RunConfig, demand: Demand): void {
   if (target.kind !== 'efm') return;
   demand(
     coupling.kind === 'independent',

@@ -37,6 +37,11 @@ export type RunConfig = DeepReadonly<z.output<typeof configSchema>>;
 /** A config as people write it: what has a default may be left out. */
 export type RunConfigInput = DeepReadonly<z.input<typeof configSchema>>;
 
+/** Section `runtime` of a config that does not name it. */
+export function runtimeDefaults(): RunConfig['runtime'] {
+  return runtimeSection.parse(undefined);
+}
+
 /** JSON Schema (draft 2020-12) of a config file, for editors. */
 export function configJsonSchema(): Record<string, unknown> {
   const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: 'input' });

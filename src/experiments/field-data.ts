@@ -133,7 +133,7 @@ async function imageData(source: string, size: number | null): Promise<FieldData
     classes: set.classes,
     latent,
     async heldOut(count) {
-      if (!hasTestSplit(source)) return null;
+      if (!hasTestSplit({ source, heldOut: null })) return null;
       const test = await openDataset({ source, ...options, split: 'test' });
       const rows = spread(test.count, count);
       return { target: await encoded(test, rows, latent), labels: Int32Array.from(rows, (row) => test.labels[row]!) };

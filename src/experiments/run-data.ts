@@ -5,7 +5,7 @@ import { assembleBatch } from '../data/batch.ts';
 import type { ImageDataset } from '../data/image-dataset.ts';
 import { readImages } from '../data/image-dataset.ts';
 import { openLoader, openVectorLoader } from '../data/loader.ts';
-import { openDataset, openVectors } from '../data/open-dataset.ts';
+import { hasTestSplit, openDataset, openVectors, type Split } from '../data/open-dataset.ts';
 import type { VectorDataset } from '../data/vector-dataset.ts';
 import { elementCount } from '../engine/shape.ts';
 import { identityLatent } from '../latent/identity.ts';
@@ -54,7 +54,7 @@ export function spread(count: number, wanted: number): Uint32Array {
 type ImageData = Extract<RunConfig['data'], { readonly kind: 'images' }>;
 
 /** Options of the data folder, with those left out that apply to folders of images only and are at their default. */
-function datasetOptions({
+export function datasetOptions({
   kind: _kind,
   flip: _flip,
   workers: _workers,
@@ -69,6 +69,35 @@ function datasetOptions({
   const isPath = rest.source !== 'fashion' && rest.source !== 'portraits';
   const folder = { size, channels, strict, verify, cacheBytes, fit };
   return isPath || size !== null || channels !== null ? { ...rest, ...folder } : rest;
+}
+
+/** The data of a config as they are stored. */
+export type StoredData = ImageDataset | VectorDataset;
+
+/**
+ * The training or the held-out data of a config as they are stored; `null` if none are held out.
+ * @throws DataError or ConfigError if they cannot be read.
+ */
+export async function openStoredData({ data }: RunConfig, split: Split): Promise<StoredData | null> {
+  if (data.kind === 'vectors') {
+    const { kind: _kind, ...options } = data;
+    return split === 'test' && data.source.endsWith('.npz') ? null : openVectors({ ...options, split });
+  }
+  return split === 'test' && !hasTestSplit(data) ? null : openDataset({ ...datasetOptions(data), split });
+}
+
+/** What conventions call the data: source, part, and what of the config changes them. */
+export function storedDataName({ data }: RunConfig, split: Split): string {
+  const { source } = data;
+  const part = split === 'train' ? 'train' : 'held out';
+  if (data.kind === 'vectors') return source.endsWith('.npz') ? source : `${source} ${part}, seed ${data.seed}`;
+  const { size, channels, fit, heldOut, heldOutSeed } = data;
+  const choices = [
+    ...(size === null ? [] : [`${fit} to ${size}`]),
+    ...(channels === null ? [] : [`${channels} channels`]),
+    ...(source === 'fashion' || heldOut === null ? [] : [`held out ${heldOut} by seed ${heldOutSeed}`]),
+  ];
+  return [`${source} ${part}`, ...choices].join(', ');
 }
 
 async function openImages(data: ImageData, { seed, training, latent: _latent }: RunConfig): Promise<RunData> {
@@ -90,7 +119,7 @@ async function openImages(data: ImageData, { seed, training, latent: _latent }: 
         latent,
       ),
     async heldOut(count) {
-      if (data.heldOut === null && data.source !== 'fashion') return null;
+      if (!hasTestSplit(data)) return null;
       const test = await openDataset({ ...options, split: 'test' });
       const rows = spread(test.count, count);
       return { target: await encoded(test, rows), labels: Int32Array.from(rows, (row) => test.labels[row]) };

@@ -143,3 +143,9 @@ export function truncateLog(directory: RunDirectory, imagesSeen: number): void {
 export function truncateToPreliminary(directory: RunDirectory, done: number): void {
   keepInLog(directory, (event) => event.kind === 'preliminary' && event.done <= done);
 }
+
+/** Drops what the log tells of the checkpoint at a number of images, and of the coupling measured with it. */
+export function untellCheckpoint(directory: RunDirectory, imagesSeen: number): void {
+  const tells = ({ kind }: TrainingEvent) => kind === 'checkpoint' || kind === 'coupling';
+  keepInLog(directory, (event) => !(tells(event) && event.imagesSeen === imagesSeen));
+}

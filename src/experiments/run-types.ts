@@ -1,4 +1,5 @@
 /** What training and sampling are asked, what they tell while they run, and what they answer: plain records between cli/ and run.ts. */
+import type { BestEvaluation, EvaluationEvent } from '../training/evaluation.ts';
 import type {
   CheckpointEvent,
   CouplingEvent,
@@ -12,10 +13,11 @@ import type { ClosedFormOutcome, ClosedFormRequest } from './closed-form-request
 import type { RunConfig } from './config.ts';
 import type { CouplingOutcome, CouplingRequest } from './coupling-request.ts';
 import type { CurvatureOutcome, CurvatureRequest } from './curvature-request.ts';
+import type { EvaluateOutcome, EvaluateRequest } from './evaluate-request.ts';
 import type { PruningOutcome, PruningRequest } from './pruning-request.ts';
 import type { SampleSourceRequest } from './sample-source.ts';
 
-export type { CheckpointEvent, CouplingEvent, PreliminaryEvent, StepEvent, ValidationEvent };
+export type { CheckpointEvent, CouplingEvent, EvaluationEvent, PreliminaryEvent, StepEvent, ValidationEvent };
 
 /** A training to be done in a run's folder. */
 export interface TrainRequest {
@@ -77,6 +79,10 @@ export interface TrainOutcome {
   /** Newest checkpoint. */
   readonly checkpoint: string;
   readonly parameterCount: number;
+  /** Whether evaluations that did not improve ended it before the config's number of images. */
+  readonly stoppedEarly: boolean;
+  /** The best evaluation and its checkpoint; null if none is kept. */
+  readonly best: (BestEvaluation & { readonly checkpoint: string }) | null;
   /** Held-out loss of the averaged parameters; null if there are no held-out images, or the run was interrupted. */
   readonly validation: LossEstimate | null;
   /** Held-out loss before the first step, at the same noise and times. */
@@ -123,6 +129,7 @@ export interface SampleOutcome {
 export interface Runner {
   train(request: TrainRequest): Promise<TrainOutcome>;
   sample(request: SampleRequest): Promise<SampleOutcome>;
+  evaluate(request: EvaluateRequest): Promise<EvaluateOutcome>;
   analyzeBounds(request: BoundsRequest): Promise<BoundsOutcome>;
   analyzeClosedForm(request: ClosedFormRequest): Promise<ClosedFormOutcome>;
   analyzeCoupling(request: CouplingRequest): Promise<CouplingOutcome>;

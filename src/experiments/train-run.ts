@@ -1,10 +1,12 @@
 /** Trains the run of a config in its folder. */
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { openNativeRuntime } from '../engine/native/native-runtime.ts';
 import type { Runtime } from '../engine/runtime.ts';
 import { CheckpointError, ConfigError, DataError } from '../errors.ts';
 import { parameterCount } from '../models/parameters.ts';
-import { latestCheckpoint } from '../training/checkpoint.ts';
+import { checkpointName, latestCheckpoint } from '../training/checkpoint.ts';
+import { type EvaluationEvent, type Evaluations, trackEvaluations } from '../training/evaluation.ts';
 import { type LoopOptions, type LoopOutcome, runTraining, type ValidationEvent } from '../training/loop.ts';
 import { openSteps, preliminarySteps } from '../training/preparation.ts';
 import { lockRun } from '../training/run-lock.ts';
@@ -21,6 +23,7 @@ import {
   readRunConfig,
   truncateLog,
   truncateToPreliminary,
+  untellCheckpoint,
   writeEnvironment,
   writeOutcome,
   writeRunConfig,
@@ -28,11 +31,13 @@ import {
 import type { LossEstimate, TrainOutcome, TrainRequest } from './run-types.ts';
 import { openTarget } from './target-setup.ts';
 import { heldOutSet, modelFor, trainerOptions } from './trainer-setup.ts';
+import { openTrainingEvaluation, type TrainingEvaluation } from './training-evaluation.ts';
 
 /** Configs are equal but for what may change between the parts of a run. */
 function sameRun(a: RunConfig, b: RunConfig): boolean {
-  const identity = ({ runtime: _runtime, sampling: _sampling, name: _name, ...rest }: RunConfig) =>
-    JSON.stringify(rest);
+  // Where samples are judged, how they are made belongs to the run.
+  const identity = ({ runtime: _runtime, sampling, name: _name, ...rest }: RunConfig) =>
+    JSON.stringify([rest, rest.training.evaluation === null ? null : sampling]);
   return identity(a) === identity(b);
 }
 
@@ -78,6 +83,7 @@ interface PreparedRun {
   readonly data: RunData;
   readonly options: TrainerOptions;
   readonly set: ValidationSet | null;
+  readonly evaluation: TrainingEvaluation | null;
 }
 
 /**
@@ -98,7 +104,12 @@ export async function train(request: TrainRequest): Promise<TrainOutcome> {
       const options = trainerOptions(runtime, config, { model, ...pairing, efm: target.efm });
       const set = await heldOutSet(config, data, options);
       const trainer = await createTrainer(options);
-      return await trainHolding(request, { runtime, data, options, set }, trainer);
+      const evaluation = await openTrainingEvaluation(request, { runtime, data, model, trainer });
+      try {
+        return await trainHolding(request, { runtime, data, options, set, evaluation }, trainer);
+      } finally {
+        evaluation?.release();
+      }
     } finally {
       await pairing.close();
       await target.close();
@@ -145,17 +156,30 @@ async function trainIn(run: PreparedRun, trainer: Trainer): Promise<TrainOutcome
 }
 
 /** Continues from the newest checkpoint, if there is one, and makes the log end where it stands. */
-async function restore(trainer: Trainer, { directory, options }: PreparedRun): Promise<void> {
+async function restore(trainer: Trainer, run: PreparedRun): Promise<void> {
+  const { directory, options } = run;
   const checkpoint = await latestCheckpoint(directory.checkpoints);
   if (checkpoint !== null) await trainer.restore(checkpoint);
-  const { imagesSeen } = trainer;
+  const { imagesSeen, imagesPerStep } = trainer;
   // The loop tells the start of a run again, but for what the coupling has done already.
   if (checkpoint === null || imagesSeen === 0)
     return truncateToPreliminary(directory, options.preparation.coupling.preliminary?.done ?? 0);
   truncateLog(directory, imagesSeen);
+  // The loop evaluates first and then tells of the checkpoint again.
+  if (evaluationsOf(run).isDue(imagesSeen - imagesPerStep, imagesSeen)) return untellCheckpoint(directory, imagesSeen);
   const told = readLog(directory).some((event) => event.kind === 'checkpoint' && event.imagesSeen === imagesSeen);
   // Its writer may have been killed before it could tell of it.
   if (!told) appendLog(directory, { kind: 'checkpoint', imagesSeen, path: checkpoint.path });
+}
+
+/** The evaluations of a run that its log tells. */
+function evaluationsOf({ directory, evaluation, request }: PreparedRun): Evaluations {
+  const { images } = request.config.training;
+  return trackEvaluations(evaluation?.options(evaluationEvents(directory)) ?? null, { images });
+}
+
+function evaluationEvents(directory: RunDirectory): EvaluationEvent[] {
+  return readLog(directory).filter((event) => event.kind === 'evaluation');
 }
 
 interface EndedLoop extends LoopOutcome {
@@ -174,13 +198,21 @@ async function loop(trainer: Trainer, run: PreparedRun): Promise<EndedLoop> {
   }
 }
 
-function loopOptions({ request, directory, data, options, set }: PreparedRun): Omit<LoopOptions, 'prepare'> {
+function loopOptions({
+  request,
+  directory,
+  data,
+  options,
+  set,
+  evaluation,
+}: PreparedRun): Omit<LoopOptions, 'prepare'> {
   const { validation, checkpoint, log, images } = request.config.training;
   const never = Number.POSITIVE_INFINITY;
   const { wholeCost } = options.preparation.coupling;
   return {
     images,
     validation: set === null ? null : { set, everyImages: validation.everyImages ?? never },
+    ...(evaluation === null ? {} : { evaluation: evaluation.options(evaluationEvents(directory)) }),
     checkpoints: {
       folder: directory.checkpoints,
       everyImages: checkpoint.everyImages ?? never,
@@ -202,8 +234,10 @@ function estimate(events: readonly ValidationEvent[], imagesSeen: number, sample
   return event === undefined ? null : { loss: event.loss, standardError: event.standardError, samples };
 }
 
-async function outcomeOf(ended: EndedLoop, { data, set, options, directory }: PreparedRun): Promise<TrainOutcome> {
-  const { imagesSeen, seconds, interrupted, skipped } = ended;
+async function outcomeOf(ended: EndedLoop, run: PreparedRun): Promise<TrainOutcome> {
+  const { data, set, options, directory } = run;
+  const { imagesSeen, seconds, interrupted, stoppedEarly, skipped } = ended;
+  const best = evaluationsOf(run).kept;
   const validations = readLog(directory).filter((event) => event.kind === 'validation');
   const checkpoint = await latestCheckpoint(directory.checkpoints);
   if (checkpoint === null) {
@@ -218,6 +252,8 @@ async function outcomeOf(ended: EndedLoop, { data, set, options, directory }: Pr
     imagesSeen,
     seconds,
     interrupted,
+    stoppedEarly,
+    best: best === null ? null : { ...best, checkpoint: join(directory.checkpoints, checkpointName(best.imagesSeen)) },
     checkpoint: checkpoint.path,
     parameterCount: parameterCount(options.parts.model.parameters),
     validation: interrupted ? null : estimate(validations, imagesSeen, samples),

@@ -1,6 +1,6 @@
 /** A run that has been trained, as what uses its network opens it: config, checkpoint, parameters, sampler. */
 import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { openNativeRuntime } from '../engine/native/native-runtime.ts';
 import type { Runtime } from '../engine/runtime.ts';
 import { CheckpointError } from '../errors.ts';
@@ -8,6 +8,7 @@ import type { Model } from '../models/model.ts';
 import { parameterTypes } from '../models/parameters.ts';
 import type { NetworkFlowOptions } from '../sampling/network-flow.ts';
 import { createSampler, type Sampler } from '../sampling/sampler.ts';
+import { bestCheckpointPath, bestName } from '../training/best-checkpoint.ts';
 import { type Checkpoint, latestCheckpoint, openCheckpoint, readCheckpoint } from '../training/checkpoint.ts';
 import { buildModel } from './build.ts';
 import type { RunConfig } from './config.ts';
@@ -21,11 +22,13 @@ export interface TrainedRun {
 }
 
 /**
- * The run in a folder with its newest checkpoint, or the run of which a folder is a checkpoint.
+ * The run in a folder with its newest checkpoint, or the run of which a folder is a checkpoint; `<run>/checkpoints/best` stands for the
+ * one with the best evaluation.
  * @throws ConfigError if the folder holds no run; CheckpointError if nothing is trained yet.
  */
 export async function openTrainedRun(directory: string): Promise<TrainedRun> {
-  const path = resolve(directory);
+  const asked = resolve(directory);
+  const path = basename(asked) === bestName && !existsSync(asked) ? await bestCheckpointPath(dirname(asked)) : asked;
   if (existsSync(join(path, 'checkpoint.json'))) {
     return { config: readRunConfig(dirname(dirname(path))), checkpoint: await openCheckpoint(path) };
   }

@@ -12,9 +12,12 @@ export function decodeFloat16(bits: number): number {
 
 /** Float32 values of binary16 bit patterns, same length. */
 export function float16ToFloat32(bits: Uint16Array): Float32Array {
-  const table = new Float32Array(65536);
-  for (let pattern = 0; pattern < 65536; pattern++) table[pattern] = decodeFloat16(pattern);
-  return Float32Array.from(bits, (pattern) => table[pattern]!);
+  const values = new Float32Array(bits.length);
+  // A table of all patterns pays where it is asked more often than it has entries.
+  const table =
+    bits.length > 65536 ? Float32Array.from({ length: 65536 }, (_, pattern) => decodeFloat16(pattern)) : null;
+  for (let i = 0; i < bits.length; i++) values[i] = table === null ? decodeFloat16(bits[i]!) : table[bits[i]!]!;
+  return values;
 }
 
 /** Float32 values of bfloat16 bit patterns (the upper halves of float32 patterns), same length. */

@@ -5,6 +5,7 @@ import { estimateMean } from '../numerics/estimate.ts';
 import { nearestNeighbours } from '../numerics/nearest-neighbours.ts';
 import { memorisedBelow, nearestRatios } from '../numerics/nearest-ratio.ts';
 import { checkSameNetwork, type FeatureSet, featureChoices, rowsOfFeatures } from './feature-set.ts';
+import { selectRows } from './frechet-distance.ts';
 import { describeConvention, finiteOrNull, type Metric } from './metric.ts';
 
 export interface MemorisationOptions extends TileOptions {
@@ -24,6 +25,19 @@ export interface TrainingNeighbours {
   readonly authentic: Uint8Array;
 }
 
+/** Squared distance of some rows of a set to the nearest of the others, by row. */
+async function distancesToOthers(
+  set: FeatureSet,
+  rows: Uint32Array,
+  options: TileOptions,
+): Promise<ReadonlyMap<number, number>> {
+  const asked = [...new Set(rows)];
+  const queries = rowsOfFeatures(selectRows(set, Uint32Array.from(asked)));
+  // A row is at distance 0 from itself, so that the second smallest distance is the smallest of the others.
+  const { squaredDistances } = await nearestNeighbours(queries, rowsOfFeatures(set), { ...options, k: 2 });
+  return new Map(asked.map((row, i) => [row, squaredDistances[2 * i + 1]!]));
+}
+
 /**
  * The nearest training images of each generated one.
  *
@@ -39,15 +53,14 @@ export async function trainingNeighbours(
   const [g, t] = [rowsOfFeatures(generated), rowsOfFeatures(training)];
   const neighbours = await nearestNeighbours(g, t, { ...options, k: 2 });
   const { indices, squaredDistances } = neighbours;
-  const own = await nearestNeighbours(t, t, { ...options, k: 1, excludeSelf: true });
-  const nearest = new Uint32Array(g.count);
+  const nearest = Uint32Array.from({ length: g.count }, (_, i) => indices[2 * i]!);
+  const own = await distancesToOthers(training, nearest, options);
   const distances = new Float64Array(g.count);
   const authentic = new Uint8Array(g.count);
   for (let i = 0; i < g.count; i++) {
     const first = squaredDistances[2 * i]!;
-    nearest[i] = indices[2 * i]!;
     distances[i] = Math.sqrt(first);
-    authentic[i] = own.squaredDistances[nearest[i]!]! < first ? 1 : 0;
+    authentic[i] = own.get(nearest[i]!)! < first ? 1 : 0;
   }
   return { nearest, distances, ratios: nearestRatios(neighbours), authentic };
 }

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { HostArray } from '../engine/dtype.ts';
 import { CheckpointError, DataError, FlowError } from '../errors.ts';
@@ -47,7 +47,8 @@ const NAME_DIGITS = 12;
 const TEMPORARY = '.partial';
 const where = 'training/checkpoint';
 
-function checkpointName(imagesSeen: number): string {
+/** Name of a checkpoint's folder. */
+export function checkpointName(imagesSeen: number): string {
   return String(imagesSeen).padStart(NAME_DIGITS, '0');
 }
 
@@ -58,15 +59,23 @@ async function syncFolder(path: string): Promise<void> {
   await handle.sync().finally(() => handle.close());
 }
 
+/** Which checkpoints stay. */
+export interface Retention {
+  /** How many of the newest. */
+  readonly keep: number;
+  /** Images seen of one that stays whatever its age; `null` or absent: none. */
+  readonly spared?: number | null;
+}
+
 /**
- * Writes a checkpoint into `folder` and removes all but the newest `keep`.
+ * Writes a checkpoint into `folder` and removes all but the newest `keep` and the one that is spared.
  * @returns its path.
  * @throws DataError if the disk refuses.
  */
 export async function writeCheckpoint(
   folder: string,
   content: CheckpointContent,
-  { keep }: { readonly keep: number },
+  retention: Retention,
 ): Promise<string> {
   const path = join(folder, checkpointName(content.imagesSeen));
   try {
@@ -76,7 +85,7 @@ export async function writeCheckpoint(
     await rm(path, { recursive: true, force: true });
     await rename(`${path}${TEMPORARY}`, path);
     await syncFolder(folder);
-    await removeOld(folder, keep);
+    await removeOld(folder, retention);
   } catch (cause) {
     if (cause instanceof FlowError) throw cause;
     const got = cause instanceof Error ? cause.message : String(cause);
@@ -101,9 +110,10 @@ async function removePartial(folder: string): Promise<void> {
   }
 }
 
-async function removeOld(folder: string, keep: number): Promise<void> {
+async function removeOld(folder: string, { keep, spared = null }: Retention): Promise<void> {
   const paths = await checkpointPaths(folder);
   for (const path of paths.slice(0, Math.max(0, paths.length - keep))) {
+    if (spared !== null && basename(path) === checkpointName(spared)) continue;
     // Renamed first: half of a removed checkpoint must not look like one.
     await rename(path, `${path}${TEMPORARY}`);
     await rm(`${path}${TEMPORARY}`, { recursive: true, force: true });

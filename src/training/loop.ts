@@ -2,6 +2,14 @@
 import type { TargetReport } from '../closed-form/efm-batch.ts';
 import type { PairingReport, WholeCost } from '../coupling/coupling.ts';
 import type { PreparedBatch } from './batches.ts';
+import { writeBest } from './best-checkpoint.ts';
+import {
+  type EvaluationEvent,
+  type EvaluationOptions,
+  type Evaluations,
+  passed,
+  trackEvaluations,
+} from './evaluation.ts';
 import type { PreliminaryProgress } from './preparation.ts';
 import type { StepResult, Trainer } from './trainer.ts';
 import { type ValidationResult, type ValidationSet, validationLoss } from './validation.ts';
@@ -49,12 +57,20 @@ export interface CheckpointEvent {
   readonly path: string;
 }
 
-export type TrainingEvent = StepEvent | ValidationEvent | CheckpointEvent | PreliminaryEvent | CouplingEvent;
+export type TrainingEvent =
+  | StepEvent
+  | ValidationEvent
+  | EvaluationEvent
+  | CheckpointEvent
+  | PreliminaryEvent
+  | CouplingEvent;
 
 export interface LoopOptions {
   /** Length of the run in images. */
   readonly images: number;
   readonly validation: { readonly set: ValidationSet; readonly everyImages: number } | null;
+  /** Metrics of samples; absent for none. */
+  readonly evaluation?: EvaluationOptions;
   readonly checkpoints: { readonly folder: string; readonly everyImages: number; readonly keep: number };
   /** Images between step events. */
   readonly logEveryImages: number;
@@ -72,12 +88,9 @@ export interface LoopOutcome {
   readonly imagesSeen: number;
   /** Whether the signal ended the run early, after a checkpoint. */
   readonly interrupted: boolean;
+  /** Whether evaluations that did not improve ended it. */
+  readonly stoppedEarly: boolean;
   readonly seconds: number;
-}
-
-/** Whether a multiple of `every` lies in (before, after]. */
-function passed(every: number, before: number, after: number): boolean {
-  return Math.floor(after / every) > Math.floor(before / every);
 }
 
 /** What was done for a step besides its inputs, as its event tells it. */
@@ -120,8 +133,17 @@ class Pace {
 }
 
 /** What happens beside the steps, each told as an event. */
-function sideTasks(trainer: Trainer, { validation, checkpoints, wholeCost, onEvent }: LoopOptions) {
+function sideTasks(
+  trainer: Trainer,
+  { validation, evaluation, checkpoints, wholeCost, onEvent }: LoopOptions,
+  evaluations: Evaluations,
+) {
+  const { folder } = checkpoints;
+  const pointsToBest = async () => {
+    if (evaluation?.best?.keep === true) await writeBest(folder, evaluations.kept);
+  };
   return {
+    pointsToBest,
     async measureCoupling(): Promise<void> {
       if (wholeCost !== undefined)
         onEvent({ kind: 'coupling', imagesSeen: trainer.imagesSeen, ...(await wholeCost()) });
@@ -132,7 +154,9 @@ function sideTasks(trainer: Trainer, { validation, checkpoints, wholeCost, onEve
       onEvent({ kind: 'validation', imagesSeen: trainer.imagesSeen, ...result });
     },
     async save(): Promise<void> {
-      const path = await trainer.save(checkpoints.folder, checkpoints);
+      const spared = evaluations.kept?.imagesSeen ?? null;
+      const path = await trainer.save(folder, { keep: checkpoints.keep, spared });
+      await pointsToBest();
       onEvent({ kind: 'checkpoint', imagesSeen: trainer.imagesSeen, path });
     },
   };
@@ -184,54 +208,104 @@ function preparedAhead({ images, prepare }: LoopOptions) {
   };
 }
 
+/** A training under way. */
+interface LoopParts {
+  readonly trainer: Trainer;
+  readonly options: LoopOptions;
+  readonly evaluations: Evaluations;
+  readonly tasks: ReturnType<typeof sideTasks>;
+}
+
+/** What was done after a step. */
+interface StepEnd {
+  /** Whether it took time that is not the steps'. */
+  readonly paused: boolean;
+  readonly saved: boolean;
+}
+
 /**
- * Trains until `images` have been seen or the signal aborts; either way the last state is in a checkpoint when it returns.
- * A trainer at 0 images tells the start of the run: the first validation and checkpoint.
+ * Does what is due after the step that began at `before` images: validation, evaluation, a checkpoint.
+ * @param resumed  whether the step is one of a run that goes on and was interrupted while it was evaluated.
+ */
+async function endStep(
+  { trainer, options, evaluations, tasks }: LoopParts,
+  { before, resumed = false }: { readonly before: number; readonly resumed?: boolean },
+): Promise<StepEnd> {
+  const { images, validation, checkpoints, onEvent } = options;
+  const { imagesSeen } = trainer;
+  const due = (every: number) => imagesSeen >= images || passed(every, before, imagesSeen);
+  const validates = validation !== null && due(validation.everyImages);
+  if (validates && !resumed) await tasks.validate();
+  const evaluates = evaluations.isDue(before, imagesSeen);
+  const event = evaluates ? await evaluations.make(imagesSeen) : null;
+  if (evaluates && event === null) return { paused: true, saved: false };
+  if (event !== null) onEvent(event);
+  const stops = evaluations.exhausted;
+  if (stops && !validates) await tasks.validate();
+  const marked = due(checkpoints.everyImages) || stops;
+  const saved = marked || (event?.best === true && evaluations.kept !== null);
+  if (marked) await tasks.measureCoupling();
+  if (saved) await tasks.save();
+  return { paused: validates || evaluates || saved, saved };
+}
+
+/** Begins or goes on. @returns whether steps can follow; otherwise the signal ended the work before them. */
+async function beginTraining({ trainer, options, evaluations, tasks }: LoopParts): Promise<boolean> {
+  const { imagesSeen, imagesPerStep } = trainer;
+  if (imagesSeen === 0) {
+    const ready = await runPreliminary(options, tasks.save);
+    if (ready) await tasks.validate();
+    if (ready) await tasks.measureCoupling();
+    await tasks.save();
+    return ready;
+  }
+  await tasks.pointsToBest();
+  const before = imagesSeen - imagesPerStep;
+  if (evaluations.isDue(before, imagesSeen)) {
+    await endStep({ trainer, options, evaluations, tasks }, { before, resumed: true });
+  }
+  return true;
+}
+
+/**
+ * Trains until `images` have been seen, evaluations have not improved for long, or the signal aborts; in any case the last state is in a
+ * checkpoint when it returns. A trainer at 0 images tells the start of the run: the first validation and checkpoint.
  * @throws NumericalError if a loss is not finite: the last checkpoint stays; errors of data and runtime as they come.
  */
 export async function runTraining(trainer: Trainer, options: LoopOptions): Promise<LoopOutcome> {
-  const { images, validation, checkpoints, logEveryImages, onEvent, signal } = options;
+  const { images, logEveryImages, onEvent, signal } = options;
   const started = performance.now();
-  const { validate, measureCoupling, save } = sideTasks(trainer, options);
+  const evaluations = trackEvaluations(options.evaluation ?? null, options);
+  const tasks = sideTasks(trainer, options, evaluations);
+  const parts: LoopParts = { trainer, options, evaluations, tasks };
   const ahead = preparedAhead(options);
   const pace = new Pace();
-  const outcome = (interrupted: boolean) => ({
-    imagesSeen: trainer.imagesSeen,
-    interrupted,
-    seconds: (performance.now() - started) / 1000,
-  });
-  if (trainer.imagesSeen === 0) {
-    const ready = await runPreliminary(options, save);
-    if (ready) await validate();
-    if (ready) await measureCoupling();
-    await save();
-    if (!ready) return outcome(true);
-  }
+  const outcome = (finished: boolean): LoopOutcome => {
+    const { imagesSeen, imagesPerStep } = trainer;
+    const stoppedEarly = evaluations.exhausted && imagesSeen < images;
+    const open = imagesSeen < images || evaluations.isDue(imagesSeen - imagesPerStep, imagesSeen);
+    const seconds = (performance.now() - started) / 1000;
+    return { imagesSeen, interrupted: !finished || (!stoppedEarly && open), stoppedEarly, seconds };
+  };
+  if (!(await beginTraining(parts))) return outcome(false);
   let saved = trainer.imagesSeen;
-  ahead.start(saved);
+  if (!evaluations.exhausted) ahead.start(saved);
   pace.restart();
-  while (ahead.next !== null && signal?.aborted !== true) {
+  while (ahead.next !== null && !evaluations.exhausted && signal?.aborted !== true) {
     const before = trainer.imagesSeen;
     const waiting = performance.now();
     const batches = await ahead.next;
     const waitedMs = performance.now() - waiting;
     const result = await trainer.step(batches, () => ahead.start(before + trainer.imagesPerStep));
     const { imagesSeen } = result;
-    const last = imagesSeen >= images;
-    const due = (every: number) => last || passed(every, before, imagesSeen);
     pace.add(trainer.imagesPerStep, waitedMs);
-    if (due(logEveryImages)) {
+    if (imagesSeen >= images || passed(logEveryImages, before, imagesSeen)) {
       onEvent({ kind: 'step', ...result, images, ...pace.read(images - imagesSeen), ...reportsOf(batches) });
     }
-    const validates = validation !== null && due(validation.everyImages);
-    if (validates) await validate();
-    if (due(checkpoints.everyImages)) {
-      await measureCoupling();
-      await save();
-      saved = imagesSeen;
-    }
-    if (validates || saved === imagesSeen) pace.restart();
+    const end = await endStep(parts, { before });
+    if (end.saved) saved = imagesSeen;
+    if (end.paused) pace.restart();
   }
-  if (saved < trainer.imagesSeen) await save();
-  return outcome(trainer.imagesSeen < images);
+  if (saved < trainer.imagesSeen) await tasks.save();
+  return outcome(true);
 }

@@ -6,7 +6,8 @@ import { elementCount, formatShape, sameShape } from '../engine/shape.ts';
 import type { HostArrays, Stepper } from '../engine/stepper.ts';
 import { CheckpointError, NumericalError } from '../errors.ts';
 import { type Checkpoint, type CheckpointTensor, readCheckpoint } from './checkpoint.ts';
-import { PARAMETERS, type StepParts, stateTypes } from './step.ts';
+import { PARAMETERS } from './parameter-update.ts';
+import { type StepParts, stateTypes } from './step.ts';
 
 const COUPLING_PREFIX = 'coupling.';
 

@@ -5,19 +5,12 @@ import { emitModel } from '../engine/onnx/emit.ts';
 import type { Runtime, SessionOptions } from '../engine/runtime.ts';
 import { createStepper, type HostArrays, type Stepper } from '../engine/stepper.ts';
 import type { PreparationParts, PreparedBatch } from './batches.ts';
-import { type Checkpoint, writeCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, type Retention, writeCheckpoint } from './checkpoint.ts';
 import { type EmaOptions, emaWeight } from './ema.ts';
 import { nonFiniteError } from './non-finite.ts';
+import { PARAMETERS } from './parameter-update.ts';
 import type { Schedule } from './schedule.ts';
-import {
-  accumulateGraph,
-  evaluateGraph,
-  PARAMETERS,
-  type StepParts,
-  stateTypes,
-  stepGraph,
-  updateGraph,
-} from './step.ts';
+import { accumulateGraph, evaluateGraph, type StepParts, stateTypes, stepGraph, updateGraph } from './step.ts';
 import { emptyAccumulated, restoreState, startingState, stateTensors } from './trainer-state.ts';
 
 export interface TrainerOptions {
@@ -65,7 +58,7 @@ export interface Trainer {
    * @returns its path.
    * @throws NumericalError if the state is not finite, and then writes nothing; DataError if the disk refuses.
    */
-  save(folder: string, options: { readonly keep: number }): Promise<string>;
+  save(folder: string, retention: Retention): Promise<string>;
   /** Continues from a checkpoint. @throws CheckpointError if it is of another model, optimiser, coupling or seed. */
   restore(checkpoint: Checkpoint): Promise<void>;
   release(): void;
@@ -129,9 +122,9 @@ function trainerOver(stepper: Stepper, options: TrainerOptions): Trainer {
     },
     evaluate: async (inputs) => (await stepper.run('evaluate', { inputs })).losses,
     readState: (names) => stepper.readState(names),
-    async save(folder, { keep }) {
+    async save(folder, retention) {
       const tensors = await stateTensors(stepper, { parts, coupling: preparation.coupling });
-      return writeCheckpoint(folder, { tensors, ...progress, seed: preparation.seed }, { keep });
+      return writeCheckpoint(folder, { tensors, ...progress, seed: preparation.seed }, retention);
     },
     async restore(checkpoint) {
       await restoreState(stepper, checkpoint, { parts, ...preparation });

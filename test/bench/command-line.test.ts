@@ -36,7 +36,7 @@ describe('npm run bench', () => {
     ]);
     expect(unknown).toMatchObject({ status: 2, out: '' });
     expect(unknown.err).toContain(
-      'a bench (gemm, step, host, trace, spinning, assignment, loom, efm, frechet); got "stop"',
+      'a bench (gemm, step, host, trace, spinning, assignment, loom, closed-form, efm, frechet, features); got "stop"',
     );
     expect(wrongCase).toMatchObject({ status: 2, out: '' });
     expect(wrongCase.err).toContain('got "huge"');

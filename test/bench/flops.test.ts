@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { gigaflops, stepFlops } from '../../bench/flops.ts';
 import { admUnet, dit384x4, fashionUnet } from '../../bench/step-cases.ts';
 import { stepParts } from '../../bench/training-step.ts';
-import { evaluateGraph, PARAMETERS } from '../../src/training/step.ts';
+import { PARAMETERS } from '../../src/training/parameter-update.ts';
+import { evaluateGraph } from '../../src/training/step.ts';
 
 describe('operations of a step', () => {
   it('of a DiT are those of its formula', () => {

@@ -31,6 +31,8 @@ export const finished: Omit<TrainOutcome, 'directory'> = {
   imagesSeen: 100,
   seconds: 61,
   interrupted: false,
+  stoppedEarly: false,
+  best: null,
   checkpoint: 'c',
   parameterCount: 7,
   validation: { loss: 0.25, standardError: 0.01, samples: 10 },
@@ -54,6 +56,7 @@ export function fakeRunner(train: (request: TrainRequest) => Promise<TrainOutcom
       const paths = [request.gridPath, request.arraysPath].filter((path) => path !== null);
       return { samples: request.seeds.length, seconds: 2, evaluations: 40, converged: true, paths };
     },
+    evaluate: () => Promise.reject(new Error('unexpected evaluation')),
     analyzeBounds: () => Promise.reject(new Error('unexpected analysis')),
     analyzeClosedForm: () => Promise.reject(new Error('unexpected analysis')),
     analyzeCoupling: () => Promise.reject(new Error('unexpected analysis')),

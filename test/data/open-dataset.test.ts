@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { holdOut, readImages, subset } from '../../src/data/image-dataset.ts';
-import { openDataset } from '../../src/data/open-dataset.ts';
+import { hasTestSplit, openDataset } from '../../src/data/open-dataset.ts';
 import { ConfigError } from '../../src/errors.ts';
 
 const everyRow = (count: number) => Uint32Array.from({ length: count }, (_, row) => row);
@@ -83,6 +83,14 @@ describe('portraits', () => {
     const other = await openDataset({ source: 'portraits', split: 'test', heldOutSeed: 1 });
     expect([...other.source.rows]).not.toEqual([...test.source.rows]);
     await expect(openDataset({ source: 'portraits', split: 'test', heldOut: null })).rejects.toThrow(ConfigError);
+  });
+});
+
+describe('hasTestSplit', () => {
+  it('is whether `split: test` can be opened', () => {
+    expect(hasTestSplit({ source: 'fashion', heldOut: null })).toBe(true);
+    expect(hasTestSplit({ source: 'portraits', heldOut: null })).toBe(false);
+    expect(hasTestSplit({ source: 'portraits' })).toBe(true);
   });
 });
 

@@ -8,7 +8,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CheckpointError, DataError } from '../../src/errors.ts';
 import {
@@ -30,6 +30,17 @@ const tensors: CheckpointTensors = new Map([
 
 const write = (path: string, imagesSeen: number, keep = 10) =>
   writeCheckpoint(path, { tensors, imagesSeen, updates: imagesSeen / 10, seed: 3 }, { keep });
+
+it('that is spared stays, however many newer ones there are', async () => {
+  const path = folder();
+  const content = { tensors: new Map(), updates: 0, seed: 3 };
+  for (const imagesSeen of [10, 20, 30, 40]) {
+    await writeCheckpoint(path, { ...content, imagesSeen }, { keep: 1, spared: 20 });
+  }
+  expect((await checkpointPaths(path)).map((one) => Number(basename(one)))).toEqual([20, 40]);
+  await writeCheckpoint(path, { ...content, imagesSeen: 50 }, { keep: 1 });
+  expect((await checkpointPaths(path)).map((one) => Number(basename(one)))).toEqual([50]);
+});
 
 describe('a checkpoint', () => {
   it('comes back as it was written', async () => {

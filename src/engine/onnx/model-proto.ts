@@ -55,9 +55,9 @@ export interface OnnxNode {
   readonly attributes: readonly OnnxAttribute[];
 }
 
-/** Type of a graph's input or output; shape `null` leaves the rank open. */
+/** Type of a graph's input or output; a name stands for a size that the caller chooses, and `null` leaves the rank open. */
 export interface OnnxValueInfo extends Omit<TensorSpec, 'shape'> {
-  readonly shape: readonly number[] | null;
+  readonly shape: readonly (number | string)[] | null;
 }
 
 /** A graph: nodes in topological order. */
@@ -172,7 +172,7 @@ function valueInfoFields({ name, dtype, shape }: OnnxValueInfo): Fields[] {
     tensorType.push(
       messageField(
         2,
-        shape.map((size) => messageField(1, [varintField(1, size)])),
+        shape.map((size) => messageField(1, [typeof size === 'string' ? stringField(2, size) : varintField(1, size)])),
       ),
     );
   return [stringField(1, name), messageField(2, [messageField(1, tensorType)])];

@@ -1,5 +1,6 @@
 /** Config sections `path`, `time` and `training`: the loss and how it is made small. Progress is counted in images. */
 import { z } from 'zod';
+import { metricNames, metricValueNames } from '../metric-names.ts';
 
 const images = z.int().min(1);
 
@@ -107,6 +108,58 @@ const checkpoint = z
   .prefault({})
   .describe('Saved states from which the run continues bit by bit.');
 
+const best = z
+  .strictObject({
+    metric: z.enum(metricValueNames).describe('Value by which evaluations are compared; one of a metric in `metrics`.'),
+    keep: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether the checkpoint of the best evaluation is kept, as checkpoints/best, whatever `checkpoint.keep` says.',
+      ),
+    patience: z
+      .int()
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe('Evaluations without a better one after which training stops. null: it never stops early.'),
+  })
+  .nullable()
+  .default(null)
+  .describe('What is done with the best evaluation. null: nothing.');
+
+const evaluation = z
+  .strictObject({
+    everyImages: images.default(100_000).describe('Images between evaluations; there is one at the end too.'),
+    metrics: z
+      .array(z.enum(metricNames))
+      .min(1)
+      .default(['frechet'])
+      .describe('What is measured; see `flowloom evaluate --help`.'),
+    features: z
+      .string()
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe('What samples are compared by, as for `flowloom evaluate --features`. null: its default.'),
+    count: z
+      .int()
+      .min(2)
+      .default(500)
+      .describe('Samples, of seeds 0 and following; by `sampling`, of the averaged parameters.'),
+    against: z.enum(['train', 'heldOut']).default('train').describe('Data to compare with.'),
+    referenceCount: z
+      .int()
+      .min(2)
+      .nullable()
+      .default(10_000)
+      .describe('Data to compare with at most, spread evenly. null: all.'),
+    best,
+  })
+  .nullable()
+  .default(null)
+  .describe('Metrics of samples during training. null: none.');
+
 const log = z
   .strictObject({ everyImages: images.default(1000).describe('Images between lines of log.jsonl.') })
   .prefault({})
@@ -134,6 +187,7 @@ export const trainingSection = z
       .default(0.1)
       .describe('Share of labels replaced by the null label, so that guidance works; models without labels ignore it.'),
     validation,
+    evaluation,
     checkpoint,
     log,
   })

@@ -92,21 +92,38 @@ export interface WeightOptions {
 /** Row-major [to, from]: row i holds the weights with which output i reads the elements. */
 export function resizeWeights(axis: ResizeAxis, kernel: Kernel, options: WeightOptions): Float64Array {
   const { from, to, scale } = axis;
-  const weights = new Float64Array(from * to);
   const stretch = options.antialias ? Math.max(1 / scale, 1) : 1;
-  for (let i = 0; i < to; i++) {
-    const place = coordinate(options.mode, i, axis);
+  const places = Float64Array.from({ length: to }, (_, i) => coordinate(options.mode, i, axis));
+  return kernelWeights(places, kernel, { from, stretch, excludeOutside: options.excludeOutside });
+}
+
+/** What is read, and how wide. */
+export interface KernelWeightOptions extends Pick<WeightOptions, 'excludeOutside'> {
+  /** Number of elements. */
+  readonly from: number;
+  /** Factor by which the kernel is widened, >= 1. */
+  readonly stretch: number;
+}
+
+/** Row-major [places, from]: the weights with which each place, counted from the first element's centre, reads the elements. */
+export function kernelWeights(
+  places: Float64Array,
+  kernel: Kernel,
+  { from, stretch, excludeOutside }: KernelWeightOptions,
+): Float64Array {
+  const weights = new Float64Array(from * places.length);
+  for (const [i, place] of places.entries()) {
     const row = weights.subarray(i * from, (i + 1) * from);
     const first = Math.ceil(place - kernel.radius * stretch);
     let total = 0;
     for (let at = first; at <= place + kernel.radius * stretch; at++) {
       const weight = kernel.weight((at - place) / stretch);
-      if (options.excludeOutside && (at < 0 || at >= from)) continue;
+      if (excludeOutside && (at < 0 || at >= from)) continue;
       row[Math.min(Math.max(at, 0), from - 1)] += weight;
       total += weight;
     }
     // A whole kernel adds up to 1 unless it is widened.
-    const isWhole = !options.excludeOutside && stretch === 1;
+    const isWhole = !excludeOutside && stretch === 1;
     if (!isWhole && total !== 0) for (let at = 0; at < from; at++) row[at] /= total;
   }
   return weights;
