@@ -1,40 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { gigaflops, graphFlops, stepFlops } from '../../bench/flops.ts';
+import { gigaflops, stepFlops } from '../../bench/flops.ts';
 import { admUnet, dit384x4, fashionUnet } from '../../bench/step-cases.ts';
 import { stepParts } from '../../bench/training-step.ts';
-import { conv2d, convTranspose2d, type MatmulOptions, matmul } from '../../src/engine/ops.ts';
-import { tensorType, trace } from '../../src/engine/trace.ts';
 import { PARAMETERS } from '../../src/training/parameter-update.ts';
 import { evaluateGraph } from '../../src/training/step.ts';
 
-function product(a: number[], b: number[], options: MatmulOptions = {}): number {
-  const types = { a: tensorType(a), b: tensorType(b) };
-  return graphFlops(trace((inputs) => ({ y: matmul(inputs.a, inputs.b, options) }), types));
-}
-
-describe('operations', () => {
-  it('of a product are 2 m n k a matrix, in whatever layout', () => {
-    expect(product([3, 5], [5, 7])).toBe(2 * 3 * 5 * 7);
-    expect(product([5, 3], [5, 7], { transposeA: true })).toBe(2 * 3 * 5 * 7);
-    expect(product([5, 3], [7, 5], { transposeA: true, transposeB: true })).toBe(2 * 3 * 5 * 7);
-    expect(product([4, 3, 5], [5, 7])).toBe(2 * 4 * 3 * 5 * 7);
-    expect(product([3, 4, 5], [4, 5, 7], { rowsFirstA: true })).toBe(2 * 4 * 3 * 5 * 7);
-    expect(product([5, 4, 3], [4, 5, 7], { rowsFirstA: true, transposeA: true })).toBe(2 * 4 * 3 * 5 * 7);
-  });
-
-  it('of a convolution are 2 a tap, input channel and output element', () => {
-    const types = { x: tensorType([2, 6, 8, 8]), kernel: tensorType([10, 3, 3, 3]) };
-    const graph = trace(({ x, kernel }) => ({ y: conv2d(x, kernel, { stride: 2, padding: 1, groups: 2 }) }), types);
-    expect(graphFlops(graph)).toBe(2 * (2 * 10 * 4 * 4) * 3 * 9);
-  });
-
-  it('of a transposed convolution are 2 a tap, output channel and input element', () => {
-    const types = { x: tensorType([2, 6, 4, 4]), kernel: tensorType([6, 5, 4, 4]) };
-    const graph = trace(({ x, kernel }) => ({ y: convTranspose2d(x, kernel, { stride: 2, padding: 1 }) }), types);
-    expect(graphFlops(graph)).toBe(2 * (2 * 6 * 4 * 4) * 5 * 16);
-  });
-
-  it('of the DiT step are those of its formula', () => {
+describe('operations of a step', () => {
+  it('of a DiT are those of its formula', () => {
     const [batch, tokens, width, blocks] = [8, 256, 384, 4];
     const rows = batch * tokens;
     const block = 2 * rows * 12 * width ** 2 + 2 * 2 * rows * tokens * width + 2 * batch * 6 * width ** 2;
@@ -44,7 +16,7 @@ describe('operations', () => {
     expect(flops).toBe(3 * (blocks * block + ends + condition));
   });
 
-  it('of the U-Nets have the size that is expected of them', () => {
+  it('of U-Nets have the size that is expected of them', () => {
     const perImage = (spec: typeof admUnet) =>
       stepFlops(evaluateGraph(stepParts(spec), PARAMETERS)) / 3 / spec.batch / 2e9;
     // 10^9 multiply-adds a forward pass.
