@@ -6,6 +6,7 @@ import type { Runner } from '../experiments/run-types.ts';
 import { analyzeCommand } from './analyze.ts';
 import type { CommandContext } from './context.ts';
 import { doctorCommand } from './doctor.ts';
+import { exportCommand } from './export.ts';
 import { interruptedStatus } from './interrupt.ts';
 import { reproduceCommand } from './reproduce.ts';
 import { sampleCommand } from './sample.ts';
@@ -38,6 +39,7 @@ function createProgram(context: CommandContext): Command {
     .addCommand(startCommand(context))
     .addCommand(trainCommand(context))
     .addCommand(sampleCommand(context))
+    .addCommand(exportCommand(context))
     .addCommand(analyzeCommand(context))
     .addCommand(reproduceCommand(context))
     .addCommand(doctorCommand(context));

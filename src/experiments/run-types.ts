@@ -12,6 +12,7 @@ import type { ClosedFormOutcome, ClosedFormRequest } from './closed-form-request
 import type { RunConfig } from './config.ts';
 import type { CouplingOutcome, CouplingRequest } from './coupling-request.ts';
 import type { CurvatureOutcome, CurvatureRequest } from './curvature-request.ts';
+import type { ExportOutcome, ExportRequest } from './export-request.ts';
 import type { PruningOutcome, PruningRequest } from './pruning-request.ts';
 import type { SampleSourceRequest } from './sample-source.ts';
 
@@ -123,6 +124,7 @@ export interface SampleOutcome {
 export interface Runner {
   train(request: TrainRequest): Promise<TrainOutcome>;
   sample(request: SampleRequest): Promise<SampleOutcome>;
+  exportRun(request: ExportRequest): Promise<ExportOutcome>;
   analyzeBounds(request: BoundsRequest): Promise<BoundsOutcome>;
   analyzeClosedForm(request: ClosedFormRequest): Promise<ClosedFormOutcome>;
   analyzeCoupling(request: CouplingRequest): Promise<CouplingOutcome>;

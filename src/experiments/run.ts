@@ -1,9 +1,10 @@
-/** What the command line calls: training, sampling and analysis. */
+/** What the command line calls: training, sampling, export and analysis. */
 import { analyzeBounds } from './analyze-bounds.ts';
 import { analyzeClosedForm } from './analyze-closed-form.ts';
 import { analyzeCoupling } from './analyze-coupling.ts';
 import { analyzeCurvature } from './analyze-curvature.ts';
 import { analyzePruningStability } from './analyze-pruning-stability.ts';
+import { exportRun } from './export-run.ts';
 import type { Runner } from './run-types.ts';
 import { sample } from './sample-run.ts';
 import { train } from './train-run.ts';
@@ -11,6 +12,7 @@ import { train } from './train-run.ts';
 export const runner: Runner = {
   train,
   sample,
+  exportRun,
   analyzeBounds,
   analyzeClosedForm,
   analyzeCoupling,

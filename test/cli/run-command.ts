@@ -54,6 +54,7 @@ export function fakeRunner(train: (request: TrainRequest) => Promise<TrainOutcom
       const paths = [request.gridPath, request.arraysPath].filter((path) => path !== null);
       return { samples: request.seeds.length, seconds: 2, evaluations: 40, converged: true, paths };
     },
+    exportRun: () => Promise.reject(new Error('unexpected export')),
     analyzeBounds: () => Promise.reject(new Error('unexpected analysis')),
     analyzeClosedForm: () => Promise.reject(new Error('unexpected analysis')),
     analyzeCoupling: () => Promise.reject(new Error('unexpected analysis')),

@@ -28,7 +28,7 @@ function sameNode(a: OnnxNode, b: OnnxNode): boolean {
 
 function sameBytes(a: OnnxInitializer, b: OnnxInitializer): boolean {
   const bytes = ({ data }: OnnxInitializer) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  return `${a.shape}` === `${b.shape}` && bytes(a).equals(bytes(b));
+  return `${a.shape}` === `${b.shape}` && (a.data === b.data || bytes(a).equals(bytes(b)));
 }
 
 /** A list of sizes as a function of the batch; null if the constants are something else. */
