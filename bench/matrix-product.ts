@@ -1,11 +1,11 @@
 /** One float32 matrix product by the engine: the yardstick of all rates. */
+import { graphFlops } from '../src/engine/graph-flops.ts';
 import { emitModel } from '../src/engine/onnx/emit.ts';
 import { matmul } from '../src/engine/ops.ts';
 import type { Runtime } from '../src/engine/runtime.ts';
 import { elementCount, type Shape } from '../src/engine/shape.ts';
 import { tensorType, trace } from '../src/engine/trace.ts';
 import { stream } from '../src/numerics/stream.ts';
-import { graphFlops } from './flops.ts';
 import { type Contender, contender } from './interleave.ts';
 
 export interface Product {

@@ -20,8 +20,10 @@ import { type Contender, contender } from './interleave.ts';
 import type { Workload } from './peer.ts';
 
 /** Options that both sides understand. */
-type SharedDitOptions = Required<Omit<DitOptions, 'timeScale' | 'name'>>;
-type SharedUnetOptions = Required<Omit<UnetOptions, 'timeScale' | 'name' | 'features' | 'timeFeatures'>>;
+type SharedDitOptions = Required<Omit<DitOptions, 'timeScale' | 'variances' | 'name'>>;
+type SharedUnetOptions = Required<
+  Omit<UnetOptions, 'conditioning' | 'timeScale' | 'name' | 'features' | 'timeFeatures'>
+>;
 
 export type NetworkSpec =
   | { readonly kind: 'dit'; readonly options: SharedDitOptions }

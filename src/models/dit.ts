@@ -1,4 +1,4 @@
-import { add, constantTensor, reshape, split } from '../engine/ops.ts';
+import { add, constantTensor, reshape, sliceAxis, split } from '../engine/ops.ts';
 import { ConfigError } from '../errors.ts';
 import { type ConditionParameters, conditionEmbedding } from './layers/condition.ts';
 import { type DitBlockParameters, ditBlock, modulatedNorm, xavierLinear } from './layers/dit-block.ts';
@@ -15,7 +15,7 @@ export interface DitSize {
   readonly heads: number;
 }
 
-/** Sizes of [peebles:23], table 1. A preset is a size with a patch: `DiT-B/4` has patches of 4 x 4. */
+/** Sizes of [peebles:23], table 1. A network is a size with a patch: `DiT-B/4` has patches of 4 x 4. */
 export const ditSizes = {
   S: { depth: 12, width: 384, heads: 6 },
   B: { depth: 12, width: 768, heads: 12 },
@@ -37,7 +37,12 @@ export interface DitOptions extends DitSize {
   readonly classes: number | null;
   /** Factor on time before its sinusoidal features. Default 1000. */
   readonly timeScale?: number;
-  /** Default `DiT-<depth>x<width>/<patch>`. */
+  /**
+   * Whether the last layer makes as many channels again, as that of published checkpoints, whose diffusion models predict variances
+   * with them. They are no part of the prediction. Default false.
+   */
+  readonly variances?: boolean;
+  /** Default `DiT-<size>/<patch>` where depth, width and heads are a published size's, else `DiT-<depth>x<width>/<patch>`. */
   readonly name?: string;
 }
 
@@ -51,7 +56,7 @@ export type DitParameters = {
   readonly blocks: readonly DitBlockParameters[];
   /** From the condition to shift and scale of the last norm: [2 width, width]. */
   readonly modulation: LinearParameters;
-  /** [patch · patch · channels, width]. */
+  /** [patch · patch · channels, width]; with variances, of twice as many channels. */
   readonly output: LinearParameters;
 };
 
@@ -62,6 +67,18 @@ function checkOptions({ shape, patch, width }: DitOptions): void {
     throw new ConfigError({ expected, got: `${patch}`, where });
   }
   if (width % 4 !== 0) throw new ConfigError({ expected: '`width` to be a multiple of 4', got: `${width}`, where });
+}
+
+function defaultName({ patch, depth, width, heads }: DitOptions): string {
+  const published = Object.entries(ditSizes).find(
+    ([, size]) => size.depth === depth && size.width === width && size.heads === heads,
+  );
+  return `DiT-${published?.[0] ?? `${depth}x${width}`}/${patch}`;
+}
+
+/** Channels that the last layer makes. */
+function outputChannels({ shape, variances = false }: DitOptions): number {
+  return variances ? 2 * shape[0] : shape[0];
 }
 
 function ditLayers(options: DitOptions) {
@@ -78,7 +95,7 @@ function ditLayers(options: DitOptions) {
     }),
     blocks: Array.from({ length: depth }, () => ditBlock(width, { heads, mlpRatio })),
     modulation: linear(width, 2 * width, zeroStart),
-    output: linear(width, patch * patch * shape[0], zeroStart),
+    output: linear(width, patch * patch * outputChannels(options), zeroStart),
   } as const;
 }
 
@@ -89,7 +106,7 @@ function ditLayers(options: DitOptions) {
  */
 export function dit(options: DitOptions): Model {
   checkOptions(options);
-  const { shape, patch, depth, width, classes, name = `DiT-${depth}x${width}/${patch}` } = options;
+  const { shape, patch, width, classes, name = defaultName(options) } = options;
   const layers = ditLayers(options);
   const parameters: DitParameters = {
     patches: layers.patches.parameters,
@@ -100,6 +117,7 @@ export function dit(options: DitOptions): Model {
   };
   const facts = { name, parameters, predicts: 'velocity', input: { shape }, classes } as const;
   const [rows, columns] = [shape[1] / patch, shape[2] / patch];
+  const channels = outputChannels(options);
   return {
     ...facts,
     apply(tensors: TensorsOf<DitParameters>, inputs) {
@@ -113,7 +131,9 @@ export function dit(options: DitOptions): Model {
       }
       const [shift, scale] = split(layers.modulation.apply(tensors.modulation, condition), 2, 1);
       const result = layers.output.apply(tensors.output, modulatedNorm(h, { shift, scale }));
-      return fromPatches(reshape(result, [rows * columns, -1, patch * patch * shape[0]]), patch, shape);
+      const tokens = reshape(result, [rows * columns, -1, patch * patch * channels]);
+      const image = fromPatches(tokens, patch, [channels, shape[1], shape[2]]);
+      return channels === shape[0] ? image : sliceAxis(image, 1, 0, shape[0]);
     },
   };
 }

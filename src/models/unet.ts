@@ -1,5 +1,6 @@
 import { add, concat, silu } from '../engine/ops.ts';
 import type { Tensor } from '../engine/tensor.ts';
+import type { TensorTree } from '../engine/trace.ts';
 import { ConfigError } from '../errors.ts';
 import { type AttentionBlockParameters, attentionBlock } from './layers/attention-block.ts';
 import { type ConditionParameters, conditionEmbedding } from './layers/condition.ts';
@@ -7,9 +8,10 @@ import { type ConvolutionParameters, convolution, zeroConvolution } from './laye
 import { groupNormLayer, type NormParameters } from './layers/group-norm.ts';
 import type { OpaqueLayer } from './layers/layer.ts';
 import { fromPixelBlocks, toPixelBlocks } from './layers/pixel-blocks.ts';
-import { type Resample, resamplings } from './layers/resample.ts';
+import { type Resample, type Resizing, resamplings } from './layers/resample.ts';
 import {
   type ConditionedMap,
+  type Conditioning,
   type ResidualOptions,
   type ResidualParameters,
   residualBlock,
@@ -38,7 +40,10 @@ export interface UnetOptions {
    * `blocks`, but added, after a 1 x 1 convolution to the level's channels at the smaller size: the least work at full size.
    */
   readonly skips: 'blocks' | 'all' | 'sum';
-  readonly resample: Resample;
+  /** Change of size between levels; `residual`: by residual blocks ("resblock_updown" of [dhariwal:21]'s code). */
+  readonly resample: Resample | 'residual';
+  /** How residual blocks take their condition. Default `scale-shift`. */
+  readonly conditioning?: Conditioning;
   /** Groups of the norms; divides the channels of all levels. */
   readonly groups: number;
   /** Features of the condition. Default 4 · channels[0]. */
@@ -79,7 +84,13 @@ interface StagePlan {
   readonly outputs: number;
   /** How many of the blocks are followed by attention. */
   readonly attention: number;
-  readonly resample: OpaqueLayer | null;
+  readonly resample: ResampleLayer | null;
+}
+
+/** A change of size that may listen to the condition. */
+interface ResampleLayer {
+  readonly parameters: ParameterTree;
+  apply(parameters: TensorTree, inputs: ConditionedMap): Tensor;
 }
 
 interface BlockOptions extends ResidualOptions {
@@ -106,27 +117,45 @@ function createStage({ inputs, outputs, attention, resample }: StagePlan, option
       const h = blocks[index].apply(tensors.blocks[index], inputs);
       return index < attentions.length ? attentions[index].apply(tensors.attention[index], h) : h;
     },
-    resample: (tensors: TensorsOf<StageParameters>, x: Tensor) => resample?.apply(tensors.resample, x) ?? null,
+    resample: (tensors: TensorsOf<StageParameters>, inputs: ConditionedMap) =>
+      resample?.apply(tensors.resample, inputs) ?? null,
   };
 }
 
+/** Changes of size by their name, for so many channels. */
+function resampleLayers(resample: UnetOptions['resample'], options: BlockOptions) {
+  if (resample === 'residual') {
+    const block = (channels: number, resize: Resizing) => residualBlock(channels, channels, { ...options, resize });
+    return {
+      down: (channels: number) => block(channels, 'down') as ResampleLayer,
+      up: (channels: number) => block(channels, 'up') as ResampleLayer,
+    };
+  }
+  const deaf = ({ parameters, apply }: OpaqueLayer): ResampleLayer => ({
+    parameters,
+    apply: (tensors, { x }) => apply(tensors, x),
+  });
+  const { down, up } = resamplings[resample];
+  return { down: (channels: number) => deaf(down(channels)), up: (channels: number) => deaf(up(channels)) };
+}
+
 /** A change of size after a 1 x 1 convolution to fewer channels. */
-function narrowed(inputs: number, outputs: number, up: (channels: number) => OpaqueLayer): OpaqueLayer {
+function narrowed(inputs: number, outputs: number, up: (channels: number) => ResampleLayer): ResampleLayer {
   const narrow = convolution(inputs, outputs, { kernel: 1 });
   const larger = up(outputs);
   return {
     parameters: { narrow: narrow.parameters, larger: larger.parameters },
     apply: (
       tensors: { readonly narrow: TensorsOf<ConvolutionParameters>; readonly larger: TensorsOf<ParameterTree> },
-      x: Tensor,
-    ) => larger.apply(tensors.larger, narrow.apply(tensors.narrow, x)),
+      { x, condition }: ConditionedMap,
+    ) => larger.apply(tensors.larger, { x: narrow.apply(tensors.narrow, x), condition }),
   };
 }
 
 /** Stages of both directions, with the numbers of channels that the skips bring. */
 function createStages(options: UnetOptions, block: BlockOptions) {
   const { channels, blocks, attention, middle, skips, resample } = options;
-  const { down, up } = resamplings[resample];
+  const { down, up } = resampleLayers(resample, block);
   const last = channels.length - 1;
   const saved: number[] = skips === 'all' ? [channels[0]] : [];
   const downward = channels.map((outputs, level) => {
@@ -189,7 +218,7 @@ function applyStages(
       h = stage.applyBlock(tensors.down[level], i, { x: h, condition });
       saved.push(h);
     }
-    const smaller = stage.resample(tensors.down[level], h);
+    const smaller = stage.resample(tensors.down[level], { x: h, condition });
     if (smaller === null) continue;
     h = smaller;
     if (skips === 'all') saved.push(h);
@@ -204,24 +233,25 @@ function applyStages(
         condition,
       });
     }
-    h = stage.resample(tensors.up[step], h) ?? h;
+    h = stage.resample(tensors.up[step], { x: h, condition }) ?? h;
   }
   return h;
 }
 
 /**
  * Convolutional network that halves the picture level by level and doubles it again, with skips between equal sizes; residual
- * blocks are conditioned on time and label by scale and shift. The output starts as zero. Source: [ho:20], [dhariwal:21].
+ * blocks are conditioned on time and label. The output starts as zero. Source: [ho:20], [dhariwal:21].
  * @throws ConfigError if sizes, heads or groups do not divide.
  */
 export function unet(options: UnetOptions): Model {
   checkOptions(options);
   const { shape, channels, patch = 1, skips, groups, headChannels, classes, timeScale = 1000 } = options;
+  const { conditioning = 'scale-shift' } = options;
   const pixels = shape[0] * patch ** 2;
   const { features = 4 * channels[0], timeFeatures = channels[0], name = `UNet-${channels.join('-')}` } = options;
   const condition = conditionEmbedding({ timeFeatures, width: features, classes, timeScale, labelDeviation: 1 });
   const input = convolution(pixels, channels[0]);
-  const stages = createStages(options, { features, groups, headChannels });
+  const stages = createStages(options, { features, groups, headChannels, conditioning });
   const norm = groupNormLayer(channels[0], groups);
   const output = convolution(channels[0], pixels, zeroConvolution);
   const parameters: UnetParameters = {

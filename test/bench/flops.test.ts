@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { gigaflops, graphFlops, stepFlops } from '../../bench/flops.ts';
+import { gigaflops, stepFlops } from '../../bench/flops.ts';
 import { admUnet, dit384x4, fashionUnet } from '../../bench/step-cases.ts';
 import { stepParts } from '../../bench/training-step.ts';
+import { graphFlops } from '../../src/engine/graph-flops.ts';
 import { conv2d, convTranspose2d, type MatmulOptions, matmul } from '../../src/engine/ops.ts';
 import { tensorType, trace } from '../../src/engine/trace.ts';
 import { evaluateGraph, PARAMETERS } from '../../src/training/step.ts';

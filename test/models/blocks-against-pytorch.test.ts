@@ -4,7 +4,6 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { gradient } from '../../src/engine/gradient.ts';
 import { openNativeRuntime } from '../../src/engine/native/native-runtime.ts';
 import { multiply, reduceSum } from '../../src/engine/ops.ts';
-import { elementCount } from '../../src/engine/shape.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
 import { type TensorTree, tensorType, trace } from '../../src/engine/trace.ts';
 import { selfAttention } from '../../src/models/layers/attention.ts';
@@ -12,22 +11,8 @@ import { attentionBlock } from '../../src/models/layers/attention-block.ts';
 import { ditBlock } from '../../src/models/layers/dit-block.ts';
 import { residualBlock } from '../../src/models/layers/residual-block.ts';
 import { flattenParameters, type ParameterTree, parameterTypes } from '../../src/models/parameters.ts';
-import { mulberry32Array } from '../../src/numerics/mulberry32.ts';
 import { executeGraph } from '../engine/execute-graph.ts';
-
-interface Fill {
-  readonly shape: readonly number[];
-  readonly seed: number;
-  readonly scale: number;
-  readonly offset: number;
-}
-
-interface Summary {
-  readonly norm: number;
-  readonly product: number;
-  readonly places: readonly number[];
-  readonly samples: readonly number[];
-}
+import { expectGradient, expectOutput, type Fill, filled, type Summary } from './golden-tensors.ts';
 
 interface GoldenCase {
   readonly options: Readonly<Record<string, number>>;
@@ -61,13 +46,6 @@ const blocks: Readonly<Record<string, (options: Readonly<Record<string, number>>
     residualBlock(inputs, outputs, { features, groups }) as unknown as Block,
   attentionBlock: ({ channels, heads, groups }) => onlyX(attentionBlock(channels, { heads, groups })),
 };
-
-/** Relative to the largest value of the tensor. */
-const TOLERANCE = 1e-4;
-
-function filled({ shape, seed, scale, offset }: Fill): Float32Array {
-  return Float32Array.from(mulberry32Array(seed, elementCount(shape)), (u) => offset + scale * (2 * u - 1));
-}
 
 const runtime = await openNativeRuntime({ threads: 2 });
 afterAll(() => runtime.release());
@@ -108,24 +86,10 @@ describe.each(Object.entries(golden.cases))('%s', (name, one) => {
 
   test('agrees with PyTorch in output and in all gradients', async () => {
     const { y, gradients } = await evaluate(block, one);
-    const largest = Math.max(...one.output.map(Math.abs));
-    expect(y.length).toBe(one.output.length);
-    for (const [i, wanted] of one.output.entries()) expect(Math.abs(y[i] - wanted)).toBeLessThan(TOLERANCE * largest);
+    expectOutput(y, one.output);
     expect(Object.keys(gradients).sort()).toEqual(Object.keys(one.gradients).sort());
     for (const [path, wanted] of Object.entries(one.gradients)) {
       expectGradient(gradients[path], wanted, path);
     }
   });
 });
-
-function expectGradient(actual: Float64Array, { norm, product, places, samples }: Summary, path: string) {
-  // The floor is for keys' biases: they shift all scores of a query alike, so that their gradient is zero but for rounding.
-  const scale = Math.max(norm, 0.1);
-  const direction = mulberry32Array(1, actual.length).map((u) => 2 * u - 1);
-  const along = actual.reduce((sum, value, i) => sum + value * direction[i], 0);
-  expect(Math.abs(Math.hypot(...actual) - norm), `norm of ${path}`).toBeLessThan(TOLERANCE * scale);
-  expect(Math.abs(along - product), `product of ${path}`).toBeLessThan(TOLERANCE * scale);
-  for (const [i, place] of places.entries()) {
-    expect(Math.abs(actual[place] - samples[i]), `${path}[${place}]`).toBeLessThan(TOLERANCE * scale);
-  }
-}

@@ -4,7 +4,7 @@ import type { TensorsOf } from '../parameters.ts';
 import { channelsFirstAttention, headWidth } from './attention.ts';
 import { groupNormLayer, type NormParameters } from './group-norm.ts';
 import type { Layer } from './layer.ts';
-import { type LinearParameters, linear, zeroStart } from './linear.ts';
+import { type LinearOptions, type LinearParameters, linear, zeroStart } from './linear.ts';
 
 export type AttentionBlockParameters = {
   readonly norm: NormParameters;
@@ -19,24 +19,36 @@ function project({ weight, bias }: TensorsOf<LinearParameters>, x: Tensor): Tens
   return add(matmul(weight, x), reshape(bias, [-1, 1]));
 }
 
+export interface AttentionBlockOptions {
+  readonly heads: number;
+  /** Groups of the norm. */
+  readonly groups: number;
+  /** Added to variances in the norm. Default 1e-5. */
+  readonly epsilon?: number;
+  /** Start of query, key and value. Default uniform with bound 1 / sqrt(channels). */
+  readonly start?: LinearOptions;
+  /** Start of the output. Default zero. */
+  readonly outputStart?: LinearOptions;
+}
+
 /**
- * x + output(attention(norm(x))) between all positions of a feature map; the output starts as zero. Source: [dhariwal:21].
+ * x + output(attention(norm(x))) between all positions of a feature map; the output starts as zero by default. Source: [dhariwal:21].
  * @throws ConfigError unless `heads` and `groups` divide the channels.
  */
 export function attentionBlock(
   channels: number,
-  { heads, groups }: { readonly heads: number; readonly groups: number },
+  { heads, groups, epsilon = 1e-5, start = {}, outputStart = zeroStart }: AttentionBlockOptions,
 ): Layer<AttentionBlockParameters> {
   headWidth(channels, heads);
-  const norm = groupNormLayer(channels, groups);
-  const { parameters: start } = linear(channels, channels);
+  const norm = groupNormLayer(channels, groups, { epsilon });
+  const { parameters: projection } = linear(channels, channels, start);
   return {
     parameters: {
       norm: norm.parameters,
-      query: start,
-      key: start,
-      value: start,
-      output: linear(channels, channels, zeroStart).parameters,
+      query: projection,
+      key: projection,
+      value: projection,
+      output: linear(channels, channels, outputStart).parameters,
     },
     apply(parameters, x) {
       const [batch, , ...positions] = x.shape;

@@ -16,6 +16,8 @@ export interface ConvolutionOptions {
   readonly stride?: number;
   /** Start of weight and bias. Default uniform with bound 1 / sqrt(inputs · kernel · kernel). */
   readonly start?: Initializer;
+  /** Start of the bias. Default `start`. */
+  readonly biasStart?: Initializer;
 }
 
 /** Start of a convolution whose output starts as zero. */
@@ -25,12 +27,17 @@ export const zeroConvolution: ConvolutionOptions = { start: constantly(0) };
 export function convolution(
   inputs: number,
   outputs: number,
-  { kernel = 3, stride = 1, start = fanInUniform(inputs * kernel * kernel) }: ConvolutionOptions = {},
+  {
+    kernel = 3,
+    stride = 1,
+    start = fanInUniform(inputs * kernel * kernel),
+    biasStart = start,
+  }: ConvolutionOptions = {},
 ): Layer<ConvolutionParameters> {
   return {
     parameters: {
       weight: parameter([outputs, inputs, kernel, kernel], start),
-      bias: parameter([outputs], start),
+      bias: parameter([outputs], biasStart),
     },
     apply: ({ weight, bias }, x) => conv2d(x, weight, { stride, padding: (kernel - 1) / 2, bias }),
   };

@@ -16,6 +16,11 @@ export interface Modulation {
   readonly shift: Tensor;
 }
 
+export interface GroupNormLayerOptions {
+  /** Added to variances. Default 1e-5. */
+  readonly epsilon?: number;
+}
+
 export interface GroupNormLayer {
   readonly parameters: NormParameters;
   /**
@@ -30,7 +35,11 @@ export interface GroupNormLayer {
  * multiplied out on [batch, channels] first, so that the feature map is scaled and shifted once.
  * @throws ConfigError unless `groups` divides the channels.
  */
-export function groupNormLayer(channels: number, groups: number): GroupNormLayer {
+export function groupNormLayer(
+  channels: number,
+  groups: number,
+  { epsilon = 1e-5 }: GroupNormLayerOptions = {},
+): GroupNormLayer {
   if (channels % groups !== 0) {
     throw new ConfigError({
       expected: `\`groups\` to divide ${channels} channels`,
@@ -41,9 +50,10 @@ export function groupNormLayer(channels: number, groups: number): GroupNormLayer
   return {
     parameters: { scale: parameter([channels], constantly(1)), bias: parameter([channels], constantly(0)) },
     apply({ scale, bias }, x, modulation) {
-      if (modulation === undefined) return groupNorm(x, groups, { scale, bias });
+      if (modulation === undefined) return groupNorm(x, groups, { scale, bias, epsilon });
       const gain = add(modulation.scale, 1);
-      return groupNorm(x, groups, { scale: multiply(gain, scale), bias: add(multiply(gain, bias), modulation.shift) });
+      const shift = add(multiply(gain, bias), modulation.shift);
+      return groupNorm(x, groups, { scale: multiply(gain, scale), bias: shift, epsilon });
     },
   };
 }

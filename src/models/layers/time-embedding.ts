@@ -7,6 +7,10 @@ export interface TimeEmbeddingOptions {
   readonly timeScale?: number;
   /** Longest period, in units of scaled time divided by 2 pi. Default 10,000. */
   readonly maxPeriod?: number;
+  /** Whether the last frequency is 1 / maxPeriod itself: w_i = maxPeriod^(-i / (half - 1)). Default false. */
+  readonly endpoint?: boolean;
+  /** Whether sines come before cosines. Default false. */
+  readonly sinesFirst?: boolean;
 }
 
 /**
@@ -22,7 +26,7 @@ export interface TimeEmbeddingOptions {
 export function timeEmbedding(
   time: Tensor,
   features: number,
-  { timeScale = 1000, maxPeriod = 10_000 }: TimeEmbeddingOptions = {},
+  { timeScale = 1000, maxPeriod = 10_000, endpoint = false, sinesFirst = false }: TimeEmbeddingOptions = {},
 ): Tensor {
   if (!(Number.isInteger(features) && features > 0 && features % 2 === 0)) {
     throw new ConfigError({
@@ -32,8 +36,9 @@ export function timeEmbedding(
     });
   }
   const half = features / 2;
-  const frequencies = Float64Array.from({ length: half }, (_, i) => maxPeriod ** (-i / half));
+  const intervals = endpoint ? half - 1 : half;
+  const frequencies = Float64Array.from({ length: half }, (_, i) => maxPeriod ** (-i / intervals));
   const scaled = reshape(multiply(time, timeScale), [time.shape[0], 1]);
   const angles = multiply(scaled, constantTensor(frequencies, [half], time.dtype)); // [batch, half]
-  return concat([cos(angles), sin(angles)], 1);
+  return concat(sinesFirst ? [sin(angles), cos(angles)] : [cos(angles), sin(angles)], 1);
 }
