@@ -20,6 +20,7 @@ interface ExportFlags extends SharedFlags, SamplingFlags {
   readonly provider?: ExportRequest['provider'];
   readonly batch?: number;
   readonly weights: ExportRequest['weights'];
+  readonly unroll?: true;
   readonly ema: boolean;
 }
 
@@ -48,6 +49,7 @@ export function exportCommand({ terminal, runner }: CommandContext): Command {
     .option('--steps <n>', 'steps of the solver', integerFlag(1))
     .option('--guidance <w>', 'weight of the label; 1 is none', numberFlag)
     .option('--set <path=value>', 'change another setting of the run; may be repeated', repeatedFlag, [])
+    .option('--unroll', 'write every step of the solver out, for runtimes without Loop (default for webgpu)')
     .option('--no-ema', 'use the parameters themselves, not their average');
   return addSharedFlags(command).action(async (run: string, flags: ExportFlags) => {
     const request = requestOf(run, flags);
@@ -71,11 +73,13 @@ function requestOf(run: string, flags: ExportFlags): ExportRequest {
       where: 'export',
     });
   }
+  const provider = flags.provider ?? runtime.provider;
   return {
     model: run,
     folder: flags.out ?? join(runFolderOf(run), 'export'),
     sampling,
-    provider: flags.provider ?? runtime.provider,
+    provider,
+    unrolled: flags.unroll ?? provider === 'webgpu',
     ema: flags.ema,
     batch: flags.batch ?? null,
     weights: flags.weights,

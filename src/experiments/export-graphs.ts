@@ -1,43 +1,59 @@
 /** The graphs of an export, in ONNX's terms: for a batch of a size, or of every size. */
-import type { HostArray } from '../engine/dtype.ts';
 import type { Graph } from '../engine/graph.ts';
-import { withConstantInputs } from '../engine/onnx/constant-inputs.ts';
 import { emitGraph } from '../engine/onnx/emit.ts';
 import type { OnnxGraph, OnnxValueInfo } from '../engine/onnx/model-proto.ts';
 import { withOpenBatch } from '../engine/onnx/open-batch.ts';
+import { repeatedGraph } from '../engine/onnx/repeat-graph.ts';
 import type { Provider } from '../engine/runtime.ts';
 import { ConfigError } from '../errors.ts';
+import { type NetworkShape, velocityGraph } from '../sampling/network-flow.ts';
+import { type SamplerGraphOptions, samplerGraph, samplerParts } from '../sampling/sampler-graph.ts';
 
-export interface ExportGraphOptions {
-  readonly name: string;
+export interface ExportTarget {
   readonly provider: Provider;
   /** Samples of a call; null: any number. */
   readonly batch: number | null;
-  /** Values of the inputs that become constants. */
-  readonly parameters: Readonly<Record<string, HostArray>>;
 }
+
+type Sized<O extends NetworkShape> = Omit<O, 'batch'>;
+type ExportedGraph = OnnxGraph<OnnxValueInfo>;
 
 /** Sizes that no shape of a network has by itself. */
 const PROBES = [1_000_003, 1_000_033] as const;
 
-/**
- * A traced function with its parameters inside.
- * @param graphOf  traces the function for a batch.
- * @throws ConfigError if the batch is to be open and the function does not allow it.
- */
-export function exportedGraph(
-  graphOf: (batch: number) => Graph,
-  { name, provider, batch, parameters }: ExportGraphOptions,
-): OnnxGraph<OnnxValueInfo> {
-  const emitted = (size: number) => withConstantInputs(emitGraph(graphOf(size), { name, provider }).graph, parameters);
-  if (batch !== null) return emitted(batch);
-  const [first, second] = PROBES.map((size) => ({ graph: emitted(size), batch: size }));
-  const open = withOpenBatch(first!, second!);
-  if (open !== null) return open;
+/** @throws ConfigError if the batch is to be open and the traced function does not allow it. */
+function exported(graphOf: (batch: number) => Graph, { provider, batch }: ExportTarget, name: string): ExportedGraph {
+  const emitted = (size: number) => ({ graph: emitGraph(graphOf(size), { name, provider }).graph, batch: size });
+  const graph = batch === null ? withOpenBatch(emitted(PROBES[0]), emitted(PROBES[1])) : emitted(batch).graph;
+  if (graph !== null) return graph;
   throw new ConfigError({
     expected: 'a network that takes any number of samples',
     got: 'one whose graph depends on it',
     where: 'experiments/export-graphs',
     remedy: '--batch 1',
   });
+}
+
+/** The network; its parameters are inputs by their paths. @throws ConfigError if the batch cannot be open. */
+export function exportedVelocity(network: Sized<NetworkShape>, target: ExportTarget): ExportedGraph {
+  const graphOf = (batch: number) => velocityGraph({ ...network, batch }, { guided: false, prefix: '' });
+  return exported(graphOf, target, 'velocity');
+}
+
+/**
+ * The sampler; the network's parameters are inputs by their paths.
+ * @param isUnrolled  whether every step is written out, for runtimes without ONNX's Loop; otherwise one step is repeated.
+ * @throws ConfigError if the batch cannot be open.
+ */
+export function exportedSampler(
+  sampler: Sized<SamplerGraphOptions>,
+  target: ExportTarget,
+  isUnrolled: boolean,
+): ExportedGraph {
+  const name = 'sampler';
+  if (isUnrolled) return exported((batch) => samplerGraph({ ...sampler, batch }), target, name);
+  const part = (which: 'begin' | 'step' | 'end') =>
+    exported((batch) => samplerParts({ ...sampler, batch })[which], target, which);
+  const count = sampler.grid.length - 1;
+  return repeatedGraph({ name, begin: part('begin'), step: part('step'), end: part('end'), count });
 }

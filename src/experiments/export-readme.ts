@@ -11,6 +11,8 @@ export interface ReadmeParts {
   readonly output: string;
   /** Evaluations of the network for a sample, guidance counted. */
   readonly evaluations: number;
+  /** Whether the sampler has every step written out. */
+  readonly unrolled: boolean;
   /** Files that were written. */
   readonly paths: readonly string[];
 }
@@ -57,9 +59,14 @@ function labelsText(classes: string): string {
   return `Labels: ${list}; ${names.length} stands for "no label".`;
 }
 
+const unrolledText = `The runtime takes long to open a graph with so many nodes, and may keep a copy of the weights for each evaluation; where memory is short,
+set the session option \`session.disable_prepacking\` to \`1\`.
+
+`;
+
 /** The text of the README. */
 export function exportReadme(parts: ReadmeParts): string {
-  const { facts, velocity, sampler, output, evaluations } = parts;
+  const { facts, velocity, sampler, output, evaluations, unrolled } = parts;
   const { node, web, python } = programs(parts);
   const pixels =
     output === 'pixels' ? 'Pixels are bytes from 0 to 255, channels first.' : 'Samples are in the units of the data.';
@@ -75,7 +82,7 @@ A flow-matching model trained by flowloom on ${facts.data}, ${facts.images_seen}
 
 ${portRows(sampler)}
 
-Solver \`${facts.solver}\`, guidance ${facts.guidance}: ${evaluations} evaluations of the network for a sample, all written out in the graph.
+Solver \`${facts.solver}\`, guidance ${facts.guidance}: ${evaluations} evaluations of the network for a sample, ${unrolled ? 'all written out in the graph' : 'a step repeated by a Loop in the graph'}.
 A seed (an integer from 0 to 2^32 - 1) makes its noise inside the graph, the same bits as in \`flowloom sample\`, so seed s with the same label
 gives the same picture everywhere, but for the last digits in which kernels differ. ${pixels} ${rounding}
 ${labelsText(facts.classes!)}
@@ -98,10 +105,7 @@ Python (\`pip install onnxruntime numpy\`):
 ${python}
 \`\`\`
 
-The runtime may keep a copy of the weights for each evaluation that is written out; where memory is short, set the session option
-\`session.disable_prepacking\` to \`1\`.
-
-## \`velocity.onnx\`: the network alone
+${unrolled ? unrolledText : ''}## \`velocity.onnx\`: the network alone
 
 ${portRows(velocity)}
 

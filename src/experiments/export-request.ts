@@ -15,6 +15,8 @@ export interface ExportRequest {
   readonly ema: boolean;
   /** Samples of a call; null: as many as the caller gives. */
   readonly batch: number | null;
+  /** Whether every step of the solver is written out, for runtimes without ONNX's Loop; otherwise one step is repeated. */
+  readonly unrolled: boolean;
   /** `onnx`: networks with their weights; `safetensors`: the weights alone. */
   readonly weights: 'onnx' | 'safetensors';
   /** Most bytes of weights that stand in an ONNX file itself; with more, they go to a file beside it. */

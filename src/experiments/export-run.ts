@@ -2,16 +2,15 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { withConstantInputs } from '../engine/onnx/constant-inputs.ts';
 import { writeModel } from '../engine/onnx/write-model.ts';
 import { ConfigError } from '../errors.ts';
 import { safetensor } from '../formats/safetensors.ts';
 import { writeSafetensorsFile } from '../formats/safetensors-file.ts';
 import { flattenParameters, parameterCount, parameterTypes } from '../models/parameters.ts';
-import { velocityGraph } from '../sampling/network-flow.ts';
-import { samplerGraph } from '../sampling/sampler-graph.ts';
 import type { ButcherTableau } from '../sampling/solvers/solver.ts';
 import { buildSolver } from './build.ts';
-import { exportedGraph } from './export-graphs.ts';
+import { exportedSampler, exportedVelocity } from './export-graphs.ts';
 import { exportReadme } from './export-readme.ts';
 import type { ExportOutcome, ExportRequest } from './export-request.ts';
 import { openRunModel, openTrainedRun, parameterGroup, readParameters, type TrainedRun } from './trained-run.ts';
@@ -63,21 +62,14 @@ function evaluationsOf({ sampling: { guidance, solver } }: ExportRequest, isGuid
 function writeNetworks(open: OpenExport): string[] {
   const { model, request, parameters, data } = open;
   const { folder, provider, batch, sampling, mostInsideBytes } = request;
-  const solver = fixedSteps(request);
   const network = { model, parameterTypes: parameterTypes(model.parameters) };
-  const options = { provider, batch, parameters };
   const metadata = exportFacts(open);
   const limit = mostInsideBytes === undefined ? {} : { mostInsideBytes };
-  const velocity = exportedGraph((size) => velocityGraph({ ...network, batch: size }, { guided: false, prefix: '' }), {
-    ...options,
-    name: 'velocity',
-  });
   const guidance = model.classes === null ? 1 : (sampling.guidance ?? 1);
   const sums = provider === 'webgpu' ? 'float32' : 'float64';
-  const sampler = exportedGraph(
-    (size) => samplerGraph({ ...network, ...solver, batch: size, guidance, sums, latent: data.latent }),
-    { ...options, name: 'sampler' },
-  );
+  const options = { ...network, ...fixedSteps(request), guidance, sums, latent: data.latent } as const;
+  const velocity = withConstantInputs(exportedVelocity(network, { provider, batch }), parameters);
+  const sampler = withConstantInputs(exportedSampler(options, { provider, batch }, request.unrolled), parameters);
   const { solver: _sampler, guidance: _weight, noise: _noise, ...networkFacts } = metadata;
   const paths = [
     ...writeModel(join(folder, 'velocity.onnx'), velocity, { metadata: networkFacts, ...limit }),
@@ -86,7 +78,10 @@ function writeNetworks(open: OpenExport): string[] {
   const readme = join(folder, 'README.md');
   const names = data.latent === null ? 'samples' : 'pixels';
   const evaluations = evaluationsOf(request, model.classes !== null);
-  writeFileSync(readme, exportReadme({ facts: metadata, velocity, sampler, output: names, evaluations, paths }));
+  writeFileSync(
+    readme,
+    exportReadme({ facts: metadata, velocity, sampler, output: names, evaluations, paths, unrolled: request.unrolled }),
+  );
   return [...paths, readme];
 }
 

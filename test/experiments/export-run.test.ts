@@ -43,6 +43,7 @@ async function exported(kind: keyof typeof runs, change: Partial<ExportRequest> 
     provider: 'cpu',
     ema: true,
     batch: null,
+    unrolled: false,
     weights: 'onnx',
     ...change,
   });
@@ -97,6 +98,23 @@ describe('sampler.onnx in the public binding of onnxruntime-node', () => {
     expect(samples!.dims).toEqual([2, 2]);
     expect(largestDifference(samples!.data as Float32Array, wanted)).toBeLessThan(1e-5);
     await session.release();
+  });
+
+  it('gives the same with every step written out', async () => {
+    const sums = { cpu: 0, webgpu: 1 };
+    const inputs = { seeds: int64([1, 2]), labels: int32([3, 4]) };
+    const repeated = await exported('unet');
+    const session = await InferenceSession.create(join(repeated.folder, 'sampler.onnx'));
+    const wanted = (await session.run(inputs)).pixels!.data as Uint8Array;
+    await session.release();
+    for (const provider of ['cpu', 'webgpu'] as const) {
+      const { folder: place } = await exported('unet', { provider, unrolled: true });
+      expect(parsed(join(place, 'sampler.onnx')).graph!.node.some(({ opType }) => opType === 'Loop')).toBe(false);
+      const other = await InferenceSession.create(join(place, 'sampler.onnx'));
+      const pixels = (await other.run(inputs)).pixels!.data as Uint8Array;
+      expect(largestDifference(pixels, wanted)).toBeLessThanOrEqual(sums[provider]);
+      await other.release();
+    }
   });
 
   it('makes transformers, too, for a batch of a size and without the average', async () => {

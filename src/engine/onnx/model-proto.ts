@@ -49,7 +49,7 @@ export type OnnxAttribute = { readonly name: string } & (
   | { readonly floats: Iterable<number> }
   | { readonly strings: readonly string[] }
   | { readonly tensor: OnnxTensor }
-  | { readonly graph: OnnxGraph }
+  | { readonly graph: OnnxGraph<OnnxValueInfo> }
 );
 
 /** One application of an operator. */
