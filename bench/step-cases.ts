@@ -30,7 +30,7 @@ export const admUnet: StepSpec = {
 export function fashionUnet(): StepSpec {
   const { model, training } = readConfig('fashion-unet');
   if (model.kind !== 'unet' || training.optimizer.kind !== 'adamw') throw internalError('fashion-unet is another net');
-  const { kind, labels: _labels, timeScale: _timeScale, ...options } = model;
+  const { kind, labels: _labels, timeScale: _timeScale, conditioning: _conditioning, ...options } = model;
   const { learningRate, betas } = training.optimizer;
   return {
     kind,

@@ -2,7 +2,8 @@ import { Command, InvalidArgumentError } from 'commander';
 import { ownGoldenFile, replayGolden } from '../experiments/doctor/golden/replay.ts';
 import type { SectionResult } from '../experiments/doctor/golden/section.ts';
 import { examineMachine, type MachineReport } from '../experiments/doctor/machine.ts';
-import { modelSize } from '../experiments/doctor/model-size.ts';
+import { modelSize, networkSize } from '../experiments/doctor/model-size.ts';
+import { networkNamed, networks } from '../experiments/networks.ts';
 import { readConfig } from '../experiments/read-config.ts';
 import type { CommandContext } from './context.ts';
 import { addSharedFlags, integerFlag, printSettings, type SharedFlags } from './shared-flags.ts';
@@ -22,7 +23,10 @@ export function doctorCommand(context: CommandContext): Command {
   const command = new Command('doctor')
     .description('say what this machine offers and check the numbers that flowloom computes on it')
     .option('--golden [file]', 'only replay a golden file (default: the one that comes with flowloom)')
-    .option('--model <preset or config>', 'only count the parameters of a model')
+    .option(
+      '--model <preset, config or network>',
+      `only count parameters and operations of a model; networks: ${Object.keys(networks).join(', ')}`,
+    )
     .option('--shape <c,h,w>', 'with --model: shape of a sample, instead of opening the data', shapeFlag)
     .option('--classes <n>', 'with --shape: number of classes', integerFlag(1));
   return addSharedFlags(command).action((flags: DoctorFlags) => examine(context, flags));
@@ -46,8 +50,17 @@ async function examine(context: CommandContext, flags: DoctorFlags): Promise<voi
 
 async function showModel(terminal: Terminal, source: string, flags: DoctorFlags): Promise<void> {
   const { shape, classes, json = false } = flags;
-  const size = await modelSize(readConfig(source), shape === undefined ? null : { shape, classes: classes ?? null });
-  terminal.out(`${size.name} on [${size.shape.join(', ')}]: ${size.parameters.toLocaleString('en-US')} parameters`);
+  const facts = shape === undefined ? null : { shape, classes: classes ?? null };
+  const network = networkNamed(source);
+  const size =
+    network === null ? await modelSize(readConfig(source), facts) : networkSize(network.model, facts ?? network);
+  const samples = size.classes === null ? 'no labels' : `${size.classes} classes`;
+  terminal.out(`${size.name} on [${size.shape.join(', ')}], ${samples}`);
+  terminal.out(`  ${size.parameters.toLocaleString('en-US')} parameters`);
+  const gigas = size.multiplyAdds / 1e9;
+  terminal.out(
+    `  ${gigas.toPrecision(4)} · 10^9 multiply-adds for an evaluation of one sample (${(2 * gigas).toPrecision(4)} GFLOP)`,
+  );
   for (const [part, count] of Object.entries(size.parts)) terminal.out(`  ${part}: ${count.toLocaleString('en-US')}`);
   if (json) terminal.out(JSON.stringify(size));
 }

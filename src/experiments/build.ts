@@ -9,9 +9,14 @@ import { semidiscreteCoupling } from '../coupling/semidiscrete.ts';
 import { sinkhornCoupling } from '../coupling/sinkhorn.ts';
 import type { CouplingData } from '../coupling/whole-cost.ts';
 import { ConfigError } from '../errors.ts';
+import type { CheckpointMap } from '../models/checkpoint-map.ts';
+import { admUnetCheckpoint } from '../models/checkpoint-names/adm-unet.ts';
+import { ditCheckpoint } from '../models/checkpoint-names/dit.ts';
+import { songUnetCheckpoint } from '../models/checkpoint-names/song-unet.ts';
 import { dit } from '../models/dit.ts';
 import { mlp } from '../models/mlp.ts';
 import type { Model } from '../models/model.ts';
+import { songUnet } from '../models/song-unet.ts';
 import { unet } from '../models/unet.ts';
 import type { OpenArgmaxProducts } from '../numerics/argmax-products.ts';
 import { linearPath, type Path } from '../path/linear.ts';
@@ -59,8 +64,34 @@ export function buildModel(config: ModelConfig, facts: ModelFacts): Model {
       return mlp({ ...config, shape: facts.shape, classes });
     case 'unet':
       return unet({ ...config, shape: imageShape(facts.shape), classes });
+    case 'song-unet':
+      return songUnet({ ...config, shape: imageShape(facts.shape), classes });
     case 'dit':
       return dit({ ...config, ...ditSizeOf(config), shape: imageShape(facts.shape), classes });
+  }
+}
+
+/**
+ * Names of a config's network in published checkpoints. A U-Net's are those of [dhariwal:21] with the default order of attention's rows;
+ * a `song-unet`'s those of [karras:22], with the 9 labels of augmentation that its published networks have.
+ * @param model  of `buildModel` on the same config.
+ * @throws ConfigError where no published network has the form of the config's.
+ */
+export function buildCheckpointMap(config: ModelConfig, { input, classes }: Model): CheckpointMap {
+  const shape = imageShape(input.shape);
+  switch (config.kind) {
+    case 'mlp':
+      throw new ConfigError({
+        expected: '`model.kind` to be unet, song-unet or dit, which published checkpoints have',
+        got: config.kind,
+        where: 'experiments/build',
+      });
+    case 'unet':
+      return admUnetCheckpoint({ ...config, classes }, { attentionRows: 'head' });
+    case 'song-unet':
+      return songUnetCheckpoint({ ...config, shape, classes }, { augmentLabels: 9 });
+    case 'dit':
+      return ditCheckpoint({ ...config, ...ditSizeOf(config), shape, classes });
   }
 }
 

@@ -29,8 +29,14 @@ export interface AdmUnetOptions {
 /** Groups of every norm. */
 const GROUPS = 32;
 
-/** The improved U-Net in the terms of `unet`, of which it is a case. @throws ConfigError if a level has no such resolution. */
-export function admUnetOptions(options: AdmUnetOptions): UnetOptions {
+/** Options of `unet` that give the improved U-Net. */
+export interface AdmAsUnet extends UnetOptions {
+  readonly conditioning: Conditioning;
+  readonly resample: 'convolution' | 'residual';
+}
+
+/** The improved U-Net in the terms of `unet`, of which it is a case. @throws ConfigError if no level has such a resolution. */
+export function admUnetOptions(options: AdmUnetOptions): AdmAsUnet {
   const { shape, channels, multipliers, attentionResolutions, residualResampling, ...same } = options;
   const attention = attentionResolutions.map((side) => Math.log2(shape[1] / side));
   if (shape[1] !== shape[2] || !attention.every((level) => Number.isInteger(level) && level < multipliers.length)) {

@@ -84,6 +84,23 @@ describe('doctor', () => {
     expect(JSON.parse(wide.lines.at(-1)!).parameters - size.parameters).toBe(3 * 128 + 3 * 129);
   });
 
+  it('counts parameters and operations of a network of a paper, also on other samples', async () => {
+    const { status, lines } = await runCommand(['doctor', '--model', 'DiT-S/8']);
+    expect(status).toBe(0);
+    expect(lines.slice(0, 3)).toEqual([
+      'DiT-S/8 on [4, 32, 32], 1000 classes',
+      '  33,142,016 parameters',
+      '  0.3580 · 10^9 multiply-adds for an evaluation of one sample (0.7159 GFLOP)',
+    ]);
+    const larger = await runCommand(['doctor', '--model', 'DiT-S/8', '--shape', '4,64,64', '--classes', '9', '--json']);
+    const { shape, classes, parameters } = JSON.parse(larger.lines.at(-1)!);
+    expect({ shape, classes, parameters }).toEqual({
+      shape: [4, 64, 64],
+      classes: 9,
+      parameters: 33_142_016 - 991 * 384,
+    });
+  });
+
   it('tells what the machine offers and that the engine computes rightly on it', async () => {
     const { status, lines } = await runCommand(['doctor', '--json']);
     const { machine, golden } = JSON.parse(lines.at(-1)!);

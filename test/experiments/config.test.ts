@@ -58,7 +58,7 @@ describe('a config', () => {
       'Expected `name` to be a text that matches ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$; got "../a".',
       'Expected `data.channels` to be one of 1, 3 or null; got 2.',
       'Expected `data.heldOut` to be a number above 0 and below 1 or null; got "x".',
-      'Expected `model.kind` to be one of mlp, unet, dit; got "unett". Did you mean unet?',
+      'Expected `model.kind` to be one of mlp, unet, song-unet, dit; got "unett". Did you mean unet?',
       'Expected `training.images` to be an integer of at least 1; got nothing.',
       'Expected `training.batchSize` to be an integer of at least 1 and of at most 65536; got 0.',
       'Expected `training.optimizer.betas` to be a list of 2; got [0.9].',

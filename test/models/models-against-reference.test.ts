@@ -5,6 +5,7 @@ import { openNativeRuntime } from '../../src/engine/native/native-runtime.ts';
 import { dit } from '../../src/models/dit.ts';
 import { mlp } from '../../src/models/mlp.ts';
 import type { Model } from '../../src/models/model.ts';
+import { songUnet } from '../../src/models/song-unet.ts';
 import { unet } from '../../src/models/unet.ts';
 import { executeGraph } from '../engine/execute-graph.ts';
 import { gradientGraph, randomInputs, randomParameters } from './model-graphs.ts';
@@ -16,6 +17,30 @@ afterAll(() => runtime.release());
 const models: readonly Model[] = [
   mlp({ shape: [3], hidden: [8, 8], activation: 'selu', timeFeatures: 4, timeScale: 1, classes: 2 }),
   dit({ shape: [3, 8, 4], patch: 2, depth: 3, width: 16, heads: 2, timeScale: 1, classes: 4 }),
+  songUnet({
+    shape: [2, 8, 8],
+    channels: 8,
+    multipliers: [1, 2],
+    blocks: 1,
+    attentionResolutions: [4],
+    timeScale: 1,
+    classes: 3,
+  }),
+  unet({
+    shape: [2, 8, 8],
+    channels: [4, 8],
+    blocks: 1,
+    attention: [],
+    headChannels: 4,
+    middle: false,
+    skips: 'blocks',
+    resample: 'residual',
+    conditioning: 'shift',
+    groups: 2,
+    timeScale: 1,
+    classes: null,
+    name: 'UNet with residual resampling',
+  }),
   unet({
     shape: [2, 8, 8],
     channels: [4, 8],

@@ -1,4 +1,8 @@
-import { type ParameterTree, parameterCount } from '../../models/parameters.ts';
+import type { Graph } from '../../engine/graph.ts';
+import { graphFlops } from '../../engine/graph-flops.ts';
+import { type TensorTree, tensorType, trace } from '../../engine/trace.ts';
+import type { Model, ModelInputs } from '../../models/model.ts';
+import { type ParameterTree, parameterCount, parameterTypes } from '../../models/parameters.ts';
 import { buildModel, type ModelFacts } from '../build.ts';
 import type { RunConfig } from '../config.ts';
 import { openRunData } from '../run-data.ts';
@@ -11,6 +15,8 @@ export interface ModelSize {
   readonly shape: readonly number[];
   readonly classes: number | null;
   readonly parameters: number;
+  /** Multiply-adds of one evaluation for one sample, of products and convolutions. */
+  readonly multiplyAdds: number;
   /** Parameters by the first part of their paths. */
   readonly parts: Readonly<Record<string, number>>;
 }
@@ -20,16 +26,38 @@ export interface ModelSize {
  * @param facts  what the data say about the model; null: opens the data to find out.
  */
 export async function modelSize(config: RunConfig, facts: ModelFacts | null): Promise<ModelSize> {
-  const { shape, classes } = facts ?? (await factsOfData(config));
-  const model = buildModel(config.model, { shape, classes });
+  return networkSize(config.model, facts ?? (await factsOfData(config)));
+}
+
+/** Size of a network on samples of so many channels, height, width and classes. */
+export function networkSize(config: RunConfig['model'], facts: ModelFacts): ModelSize {
+  const { shape } = facts;
+  const model = buildModel(config, facts);
   const parts = Object.entries(model.parameters as Readonly<Record<string, ParameterTree>>);
   return {
     name: model.name,
     shape,
     classes: model.classes,
     parameters: parameterCount(model.parameters),
+    multiplyAdds: graphFlops(evaluationGraph(model)) / 2,
     parts: Object.fromEntries(parts.map(([name, tree]) => [name, parameterCount(tree)])),
   };
+}
+
+type EvaluationInputs = ModelInputs & { readonly parameters: TensorTree };
+
+/** Graph of one evaluation for one sample. */
+function evaluationGraph(model: Model): Graph {
+  const types = {
+    parameters: parameterTypes(model.parameters),
+    x: tensorType([1, ...model.input.shape]),
+    time: tensorType([1]),
+    ...(model.classes === null ? {} : { labels: tensorType([1], 'int32') }),
+  };
+  return trace((inputs) => {
+    const { parameters, x, time, labels = null } = inputs as unknown as EvaluationInputs;
+    return { y: model.apply(parameters, { x, time, labels }) };
+  }, types);
 }
 
 async function factsOfData(config: RunConfig): Promise<ModelFacts> {

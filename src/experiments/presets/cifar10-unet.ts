@@ -14,6 +14,7 @@ export const cifar10Unet: RunConfigInput = {
     blocks: 2,
     attention: [1],
     headChannels: 64,
+    conditioning: 'shift',
     timeScale: 1, // the paper's code embeds time in [0, 1] as it is
   },
   path: { kind: 'linear', sigma: 1e-7 },

@@ -4,6 +4,8 @@ import { cifar10Loom } from './cifar10-loom.ts';
 import { cifar10Unet } from './cifar10-unet.ts';
 import { fashionDit } from './fashion-dit.ts';
 import { fashionUnet } from './fashion-unet.ts';
+import { imagenet32Loom } from './imagenet32-loom.ts';
+import { imagenet64Loom } from './imagenet64-loom.ts';
 import { portraitsUnet } from './portraits-unet.ts';
 import { twoMoonsMlp } from './two-moons-mlp.ts';
 
@@ -15,4 +17,6 @@ export const presets: Readonly<Record<string, RunConfigInput>> = {
   'two-moons-mlp': twoMoonsMlp,
   'cifar10-unet': cifar10Unet,
   'cifar10-loom': cifar10Loom,
+  'imagenet32-loom': imagenet32Loom,
+  'imagenet64-loom': imagenet64Loom,
 };

@@ -29,7 +29,7 @@ const mlp = z.strictObject({
   labelFeatures: count.default(16).describe('Learned features of a label.'),
 });
 
-// The residual network of [dhariwal:21].
+// The residual network of [dhariwal:21]; the defaults are a CIFAR-10 network with scale-shift conditioning.
 const unet = z.strictObject({
   kind: z.literal('unet'),
   labels,
@@ -57,10 +57,35 @@ const unet = z.strictObject({
       "Maps that the way up meets again: those of the residual blocks, 'all', with one more block a level, or 'sum', added instead of concatenated.",
     ),
   resample: z
-    .enum(['pooling', 'convolution'])
+    .enum(['pooling', 'convolution', 'residual'])
     .default('convolution')
-    .describe('How height and width are halved: by averages, or by a convolution in steps of two.'),
+    .describe(
+      'How height and width are halved: by averages, by a convolution in steps of two, or by a residual block that averages.',
+    ),
+  conditioning: z
+    .enum(['scale-shift', 'shift'])
+    .default('scale-shift')
+    .describe(
+      "What time and label do to a residual block's second norm: scale and shift its result, or shift what it reads.",
+    ),
   groups: count.default(32).describe('Groups of the norms; they divide the channels of every level.'),
+  timeScale,
+});
+
+// The U-Net of DDPM++ [song:21] as [karras:22] train it; the defaults are its network for CIFAR-10.
+const songUnet = z.strictObject({
+  kind: z.literal('song-unet'),
+  labels,
+  channels: count.default(128).describe('Channels that the multipliers multiply; a multiple of 4.'),
+  multipliers: z
+    .array(count)
+    .min(1)
+    .default([2, 2, 2])
+    .describe(
+      'Channels of each level in units of `channels`, from the full size down; each level halves height and width.',
+    ),
+  blocks: count.default(4).describe('Residual blocks of a level on the way down; one more on the way up.'),
+  attentionResolutions: z.array(count).default([16]).describe('Heights of the feature maps with self-attention.'),
   timeScale,
 });
 
@@ -80,8 +105,12 @@ const dit = z.strictObject({
     .default(null)
     .describe('Attention heads of a block; they divide the width. null: as `size` says.'),
   mlpRatio: z.number().gt(0).default(4).describe('Hidden features of the MLP of a block, in units of `width`.'),
+  variances: z
+    .boolean()
+    .default(false)
+    .describe('Whether the last layer has the channels for variances of published checkpoints; they are not used.'),
   timeScale,
 });
 
 /** Section `model`. */
-export const modelSection = z.discriminatedUnion('kind', [mlp, unet, dit]).describe('The network.');
+export const modelSection = z.discriminatedUnion('kind', [mlp, unet, songUnet, dit]).describe('The network.');
