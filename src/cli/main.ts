@@ -18,6 +18,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
     train: async (request) => (await loadRunner()).train(request),
     sample: async (request) => (await loadRunner()).sample(request),
     exportRun: async (request) => (await loadRunner()).exportRun(request),
+    importRun: async (request) => (await loadRunner()).importRun(request),
     analyzeBounds: async (request) => (await loadRunner()).analyzeBounds(request),
     analyzeClosedForm: async (request) => (await loadRunner()).analyzeClosedForm(request),
     analyzeCoupling: async (request) => (await loadRunner()).analyzeCoupling(request),

@@ -13,6 +13,7 @@ import type { RunConfig } from './config.ts';
 import type { CouplingOutcome, CouplingRequest } from './coupling-request.ts';
 import type { CurvatureOutcome, CurvatureRequest } from './curvature-request.ts';
 import type { ExportOutcome, ExportRequest } from './export-request.ts';
+import type { ImportOutcome, ImportRequest } from './import-request.ts';
 import type { PruningOutcome, PruningRequest } from './pruning-request.ts';
 import type { SampleSourceRequest } from './sample-source.ts';
 
@@ -125,6 +126,7 @@ export interface Runner {
   train(request: TrainRequest): Promise<TrainOutcome>;
   sample(request: SampleRequest): Promise<SampleOutcome>;
   exportRun(request: ExportRequest): Promise<ExportOutcome>;
+  importRun(request: ImportRequest): Promise<ImportOutcome>;
   analyzeBounds(request: BoundsRequest): Promise<BoundsOutcome>;
   analyzeClosedForm(request: ClosedFormRequest): Promise<ClosedFormOutcome>;
   analyzeCoupling(request: CouplingRequest): Promise<CouplingOutcome>;
