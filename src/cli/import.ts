@@ -20,13 +20,19 @@ export function importCommand({ terminal, runner }: CommandContext): Command {
     .argument('<file>', 'a safetensors file; float64, float32, float16 and bfloat16 are read')
     .requiredOption('--as <preset or config>', 'whose model the weights are of: a preset, or a YAML or JSON file')
     .addOption(
-      new Option('--names <which>', 'own: paths of parameters, as export writes them; published: those of DiT, ADM or EDM')
+      new Option(
+        '--names <which>',
+        'own: paths of parameters, as export writes them; published: those of DiT, ADM or EDM',
+      )
         .choices(['own', 'published'])
         .default('own'),
     )
     .option('--set <path=value>', 'change a setting, for instance model.depth=6; may be repeated', repeatedFlag, [])
     .option('--run <folder>', 'folder of the run (default: runs/<n>-<name>)')
-    .option('--lenient', 'import what fits; the rest of the file is left out, missing parameters keep their starting values');
+    .option(
+      '--lenient',
+      'import what fits; the rest of the file is left out, missing parameters keep their starting values',
+    );
   return addSharedFlags(command).action(async (file: string, flags: ImportFlags) => {
     const { as, names, set, run, lenient = false, json = false, dryRun = false } = flags;
     const config = readConfig(as, { set, seed: flags.seed ?? null });

@@ -1,5 +1,7 @@
 /** The graphs of an export, in ONNX's terms: for a batch of a size, or of every size. */
+import type { HostArray } from '../engine/dtype.ts';
 import type { Graph } from '../engine/graph.ts';
+import { withConstantInputs } from '../engine/onnx/constant-inputs.ts';
 import { emitGraph } from '../engine/onnx/emit.ts';
 import type { OnnxGraph, OnnxValueInfo } from '../engine/onnx/model-proto.ts';
 import { withOpenBatch } from '../engine/onnx/open-batch.ts';
@@ -13,6 +15,8 @@ export interface ExportTarget {
   readonly provider: Provider;
   /** Samples of a call; null: any number. */
   readonly batch: number | null;
+  /** Values of the network's parameters by their paths, which become constants. */
+  readonly parameters: Readonly<Record<string, HostArray>>;
 }
 
 type Sized<O extends NetworkShape> = Omit<O, 'batch'>;
@@ -22,7 +26,11 @@ type ExportedGraph = OnnxGraph<OnnxValueInfo>;
 const PROBES = [1_000_003, 1_000_033] as const;
 
 /** @throws ConfigError if the batch is to be open and the traced function does not allow it. */
-function exported(graphOf: (batch: number) => Graph, { provider, batch }: ExportTarget, name: string): ExportedGraph {
+function exported(
+  graphOf: (batch: number) => Graph,
+  { provider, batch }: Omit<ExportTarget, 'parameters'>,
+  name: string,
+): ExportedGraph {
   const emitted = (size: number) => ({ graph: emitGraph(graphOf(size), { name, provider }).graph, batch: size });
   const graph = batch === null ? withOpenBatch(emitted(PROBES[0]), emitted(PROBES[1])) : emitted(batch).graph;
   if (graph !== null) return graph;
@@ -34,14 +42,14 @@ function exported(graphOf: (batch: number) => Graph, { provider, batch }: Export
   });
 }
 
-/** The network; its parameters are inputs by their paths. @throws ConfigError if the batch cannot be open. */
+/** The network. @throws ConfigError if the batch cannot be open. */
 export function exportedVelocity(network: Sized<NetworkShape>, target: ExportTarget): ExportedGraph {
   const graphOf = (batch: number) => velocityGraph({ ...network, batch }, { guided: false, prefix: '' });
-  return exported(graphOf, target, 'velocity');
+  return withConstantInputs(exported(graphOf, target, 'velocity'), target.parameters);
 }
 
 /**
- * The sampler; the network's parameters are inputs by their paths.
+ * The sampler.
  * @param isUnrolled  whether every step is written out, for runtimes without ONNX's Loop; otherwise one step is repeated.
  * @throws ConfigError if the batch cannot be open.
  */
@@ -51,9 +59,13 @@ export function exportedSampler(
   isUnrolled: boolean,
 ): ExportedGraph {
   const name = 'sampler';
-  if (isUnrolled) return exported((batch) => samplerGraph({ ...sampler, batch }), target, name);
+  if (isUnrolled) {
+    const graphOf = (batch: number) => samplerGraph({ ...sampler, batch });
+    return withConstantInputs(exported(graphOf, target, name), target.parameters);
+  }
   const part = (which: 'begin' | 'step' | 'end') =>
     exported((batch) => samplerParts({ ...sampler, batch })[which], target, which);
-  const count = sampler.grid.length - 1;
-  return repeatedGraph({ name, begin: part('begin'), step: part('step'), end: part('end'), count });
+  // Inside of the repeated graph: ONNX Runtime's layouts of convolutions want their weights in the same graph.
+  const step = withConstantInputs(part('step'), target.parameters);
+  return repeatedGraph({ name, begin: part('begin'), step, end: part('end'), count: sampler.grid.length - 1 });
 }

@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { withConstantInputs } from '../engine/onnx/constant-inputs.ts';
 import { writeModel } from '../engine/onnx/write-model.ts';
 import { ConfigError } from '../errors.ts';
 import { safetensor } from '../formats/safetensors.ts';
@@ -34,7 +33,7 @@ function fixedSteps({ sampling: { solver } }: ExportRequest): { tableau: Butcher
 }
 
 /** What the files say about themselves. */
-export function exportFacts({ run, request, model, data }: OpenExport): Record<string, string> {
+function exportFacts({ run, request, model, data }: OpenExport): Record<string, string> {
   const { config, checkpoint } = run;
   const { solver, guidance } = request.sampling;
   return {
@@ -62,14 +61,15 @@ function evaluationsOf({ sampling: { guidance, solver } }: ExportRequest, isGuid
 function writeNetworks(open: OpenExport): string[] {
   const { model, request, parameters, data } = open;
   const { folder, provider, batch, sampling, mostInsideBytes } = request;
+  const target = { provider, batch, parameters };
   const network = { model, parameterTypes: parameterTypes(model.parameters) };
   const metadata = exportFacts(open);
   const limit = mostInsideBytes === undefined ? {} : { mostInsideBytes };
   const guidance = model.classes === null ? 1 : (sampling.guidance ?? 1);
   const sums = provider === 'webgpu' ? 'float32' : 'float64';
   const options = { ...network, ...fixedSteps(request), guidance, sums, latent: data.latent } as const;
-  const velocity = withConstantInputs(exportedVelocity(network, { provider, batch }), parameters);
-  const sampler = withConstantInputs(exportedSampler(options, { provider, batch }, request.unrolled), parameters);
+  const velocity = exportedVelocity(network, target);
+  const sampler = exportedSampler(options, target, request.unrolled);
   const { solver: _sampler, guidance: _weight, noise: _noise, ...networkFacts } = metadata;
   const paths = [
     ...writeModel(join(folder, 'velocity.onnx'), velocity, { metadata: networkFacts, ...limit }),

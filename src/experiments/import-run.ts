@@ -62,7 +62,9 @@ function checkFaults({ faults, fitting }: Comparison, { file, names, lenient }: 
   throw new DataError(
     `${file} does not hold the weights of this model, of which ${fitting.size} tensors fit:\n${faults
       .map((fault) => `  ${fault}`)
-      .join('\n')}\nTry --names ${other}, another model with --as and --set model..., or --lenient to import what fits.`,
+      .join(
+        '\n',
+      )}\nTry --names ${other}, another model with --as and --set model..., or --lenient to import what fits.`,
   );
 }
 

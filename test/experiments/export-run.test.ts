@@ -202,6 +202,11 @@ describe('the files', () => {
       await session.release();
     }
     expect(velocities[0]).toEqual(velocities[1]);
+    const sampler = await InferenceSession.create(join(files.folder, 'sampler.onnx'));
+    const wanted = (await sampledArrays('unet', [1], [2])).map(pixel);
+    const { pixels } = await sampler.run({ seeds: int64([1]), labels: int32([2]) });
+    expect(largestDifference(pixels!.data as Uint8Array, wanted)).toBeLessThanOrEqual(1);
+    await sampler.release();
     expect(existsSync(join(inside.folder, 'velocity.onnx.data'))).toBe(false);
   });
 

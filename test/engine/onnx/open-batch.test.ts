@@ -1,4 +1,4 @@
-import { InferenceSession, Tensor as HostTensor } from 'onnxruntime-node';
+import { Tensor as HostTensor, InferenceSession } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { interpret } from '../../../src/engine/interpreter.ts';
 import { emitGraph } from '../../../src/engine/onnx/emit.ts';
@@ -74,7 +74,10 @@ describe('repeatedGraph', () => {
       name: 'repeated',
       begin: emitGraph(trace(({ seed }) => ({ first: multiply(seed, 10) }), { seed: tensorType([2]) })).graph,
       // x <- weight x + step
-      step: one(({ x, step, weight }) => ({ next: add(multiply(weight, x), cast(step, 'float32')) }), ['x', 'step', 'weight']),
+      step: one(
+        ({ x, step, weight }) => ({ next: add(multiply(weight, x), cast(step, 'float32')) }),
+        ['x', 'step', 'weight'],
+      ),
       end: one(({ x }) => ({ result: add(x, 0.5) }), ['x']),
       count: 3,
     });
