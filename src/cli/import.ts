@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import type { ImportedTensor, ImportRequest } from '../experiments/import-request.ts';
 import { readConfig } from '../experiments/read-config.ts';
-import { claimRunPath, nextRunPath } from '../experiments/run-path.ts';
+import { nextRunPath } from '../experiments/run-path.ts';
 import type { CommandContext } from './context.ts';
 import { addSharedFlags, printSettings, repeatedFlag, type SharedFlags } from './shared-flags.ts';
 
@@ -36,11 +36,11 @@ export function importCommand({ terminal, runner }: CommandContext): Command {
   return addSharedFlags(command).action(async (file: string, flags: ImportFlags) => {
     const { as, names, set, run, lenient = false, json = false, dryRun = false } = flags;
     const config = readConfig(as, { set, seed: flags.seed ?? null });
-    const request = { file, config, names, lenient };
+    const request = { file, config, directory: run ?? nextRunPath(config.name), names, lenient };
     if (dryRun) {
-      return printSettings(terminal, { json }, { ...request, directory: run ?? nextRunPath(config.name) });
+      return printSettings(terminal, { json }, request);
     }
-    const outcome = await runner.importRun({ ...request, directory: run ?? claimRunPath(config.name) });
+    const outcome = await runner.importRun(request);
     for (const tensor of outcome.tensors) terminal.out(lineOf(tensor));
     for (const path of outcome.missing) terminal.out(`(missing) -> ${path}`);
     terminal.out(`${outcome.parameterCount.toLocaleString('en')} parameters in ${outcome.directory}`);

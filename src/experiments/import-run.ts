@@ -1,4 +1,5 @@
 /** Weights from safetensors files as runs, which are sampled and measured like any other. */
+import { mkdirSync } from 'node:fs';
 import { DataError } from '../errors.ts';
 import { refusePickle } from '../formats/refuse-pickle.ts';
 import { toFloat32 } from '../formats/safetensors.ts';
@@ -118,6 +119,7 @@ export async function importRun(request: ImportRequest): Promise<ImportOutcome> 
     const comparison = compare(expectedTensors(request, model), file.entries);
     checkFaults(comparison, request);
     const values = await readFitting(file, comparison);
+    mkdirSync(directory, { recursive: true });
     const { checkpoints } = writeRunConfig(directory, config);
     const tensors = stateOf(model, config, values);
     const content = { imagesSeen: 0, updates: 0, seed: config.seed, tensors };

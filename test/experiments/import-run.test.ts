@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function imported(change: Partial<ImportRequest> = {}) {
-  const directory = mkdtempSync(join(folder, 'imported-'));
+  const directory = join(mkdtempSync(join(folder, 'imported-')), 'new');
   return importRun({ file: weights, config, directory, names: 'own', lenient: false, ...change });
 }
 
