@@ -7,6 +7,8 @@ import { analyzeCommand } from './analyze.ts';
 import type { CommandContext } from './context.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
+import { importCommand } from './import.ts';
 import { interruptedStatus } from './interrupt.ts';
 import { reproduceCommand } from './reproduce.ts';
 import { sampleCommand } from './sample.ts';
@@ -40,6 +42,8 @@ function createProgram(context: CommandContext): Command {
     .addCommand(trainCommand(context))
     .addCommand(sampleCommand(context))
     .addCommand(evaluateCommand(context))
+    .addCommand(exportCommand(context))
+    .addCommand(importCommand(context))
     .addCommand(analyzeCommand(context))
     .addCommand(reproduceCommand(context))
     .addCommand(doctorCommand(context));

@@ -7,6 +7,7 @@ import { chooseLabels } from '../experiments/sample-plan.ts';
 import type { CommandContext } from './context.ts';
 import { withInterrupt } from './interrupt.ts';
 import { createProgress, formatDuration, showEvent } from './progress.ts';
+import { type SamplingFlags, samplingChanges } from './sampling-changes.ts';
 import {
   addSharedFlags,
   integerFlag,
@@ -17,17 +18,11 @@ import {
   seedsFlag,
 } from './shared-flags.ts';
 
-interface SampleFlags extends SharedFlags {
+interface SampleFlags extends SharedFlags, SamplingFlags {
   readonly count?: number;
   readonly seeds?: readonly number[];
   readonly label: readonly string[];
-  readonly solver?: string;
-  readonly steps?: number;
   readonly evaluations?: number;
-  readonly tolerance?: number;
-  readonly guidance?: number;
-  readonly lastStep?: number;
-  readonly set: readonly string[];
   readonly ema: boolean;
   readonly grid?: string;
   readonly columns?: number;
@@ -101,20 +96,11 @@ async function sampleAndShow(
 
 /** The model with the flags as changes of its settings. */
 function modelOf(run: string, flags: SampleFlags): SampleModel {
-  const { solver, steps, evaluations = null, tolerance, guidance, lastStep, set } = flags;
+  const { steps, evaluations = null } = flags;
   if (steps !== undefined && evaluations !== null) {
     throw new ConfigError({ expected: 'either --steps or --evaluations', got: 'both', where: 'sample' });
   }
-  const given = (path: string, value: unknown) => (value === undefined ? [] : [`${path}=${JSON.stringify(value)}`]);
-  const changes = [
-    ...given('sampling.solver.kind', solver),
-    ...given('sampling.solver.steps', steps),
-    ...given('sampling.solver.relativeTolerance', tolerance),
-    ...given('sampling.solver.absoluteTolerance', tolerance),
-    ...given('sampling.guidance', guidance),
-    ...given('lastStep', lastStep),
-  ];
-  return readSampleModel(run, { set: [...changes, ...set], evaluations });
+  return readSampleModel(run, { set: samplingChanges(flags), evaluations });
 }
 
 /** @throws ConfigError if a flag means nothing to an exact field. */

@@ -14,6 +14,8 @@ import type { RunConfig } from './config.ts';
 import type { CouplingOutcome, CouplingRequest } from './coupling-request.ts';
 import type { CurvatureOutcome, CurvatureRequest } from './curvature-request.ts';
 import type { EvaluateOutcome, EvaluateRequest } from './evaluate-request.ts';
+import type { ExportOutcome, ExportRequest } from './export-request.ts';
+import type { ImportOutcome, ImportRequest } from './import-request.ts';
 import type { PruningOutcome, PruningRequest } from './pruning-request.ts';
 import type { SampleSourceRequest } from './sample-source.ts';
 
@@ -130,6 +132,8 @@ export interface Runner {
   train(request: TrainRequest): Promise<TrainOutcome>;
   sample(request: SampleRequest): Promise<SampleOutcome>;
   evaluate(request: EvaluateRequest): Promise<EvaluateOutcome>;
+  exportRun(request: ExportRequest): Promise<ExportOutcome>;
+  importRun(request: ImportRequest): Promise<ImportOutcome>;
   analyzeBounds(request: BoundsRequest): Promise<BoundsOutcome>;
   analyzeClosedForm(request: ClosedFormRequest): Promise<ClosedFormOutcome>;
   analyzeCoupling(request: CouplingRequest): Promise<CouplingOutcome>;

@@ -1,10 +1,13 @@
 /** What the command line calls: training, sampling, evaluation and analysis. */
+/** What the command line calls: training, sampling, export, import and analysis. */
 import { analyzeBounds } from './analyze-bounds.ts';
 import { analyzeClosedForm } from './analyze-closed-form.ts';
 import { analyzeCoupling } from './analyze-coupling.ts';
 import { analyzeCurvature } from './analyze-curvature.ts';
 import { analyzePruningStability } from './analyze-pruning-stability.ts';
 import { evaluate } from './evaluate.ts';
+import { exportRun } from './export-run.ts';
+import { importRun } from './import-run.ts';
 import type { Runner } from './run-types.ts';
 import { sample } from './sample-run.ts';
 import { train } from './train-run.ts';
@@ -13,6 +16,8 @@ export const runner: Runner = {
   train,
   sample,
   evaluate,
+  exportRun,
+  importRun,
   analyzeBounds,
   analyzeClosedForm,
   analyzeCoupling,

@@ -51,8 +51,11 @@ export function parameterGroup({ training }: RunConfig, wantsEma: boolean): Para
   return wantsEma && training.ema !== null ? 'ema' : 'parameters';
 }
 
-/** Parameters by path. */
-async function parametersOf(checkpoint: Checkpoint, group: ParameterGroup): Promise<Record<string, Float32Array>> {
+/** Parameters by path. @throws CheckpointError if the checkpoint is damaged. */
+export async function readParameters(
+  checkpoint: Checkpoint,
+  group: ParameterGroup,
+): Promise<Record<string, Float32Array>> {
   const tensors = await readCheckpoint(checkpoint, `${group}.`);
   // Parameters are float32 by the model's own types; the sampler's stepper checks them against those.
   return Object.fromEntries(
@@ -89,7 +92,7 @@ export async function withNetwork<T>(
 ): Promise<T> {
   const runtime = await openNativeRuntime(settings);
   try {
-    const parameters = await parametersOf(checkpoint, group);
+    const parameters = await readParameters(checkpoint, group);
     const network = { model, parameterTypes: parameterTypes(model.parameters), parameters, batch };
     return await use({ runtime, network });
   } finally {

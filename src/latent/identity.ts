@@ -1,4 +1,5 @@
 /** Pixels as latents: no encoder, only the map between bytes and numbers in [-1, 1]. */
+import { add, cast, clip, floor, multiply } from '../engine/ops.ts';
 import type { Latent } from './latent.ts';
 
 /**
@@ -22,6 +23,11 @@ export function identityLatent(shape: readonly number[]): Latent {
         pixels[i] = Math.min(255, Math.max(0, Math.round((latents[i] + 1) * 127.5)));
       }
       return pixels;
+    },
+    decodeTensor(latents) {
+      // In float64, as on the host: halves are rounded up, which `round` of the engine does not.
+      const levels = multiply(add(cast(latents, 'float64'), 1), 127.5);
+      return cast(clip(floor(add(levels, 0.5)), 0, 255), 'uint8');
     },
   };
 }

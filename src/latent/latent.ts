@@ -1,3 +1,5 @@
+import type { Tensor } from '../engine/tensor.ts';
+
 /** What a latent space is to the rest of flowloom. */
 export interface Latent {
   readonly kind: string;
@@ -7,4 +9,6 @@ export interface Latent {
   encode(pixels: Uint8Array): Promise<Float32Array>;
   /** float32 [batch, ...shape] to uint8 [batch, channels, height, width]. */
   decode(latents: Float32Array): Promise<Uint8Array>;
+  /** The same on traced tensors, float32 [batch, ...shape] to uint8 [batch, channels, height, width]: for graphs that end in pixels. */
+  decodeTensor(latents: Tensor): Tensor;
 }

@@ -5,7 +5,11 @@ const MULTIPLIER_0 = 0xd2511f53;
 const MULTIPLIER_1 = 0xcd9e8d57;
 const WEYL_0 = 0x9e3779b9;
 const WEYL_1 = 0xbb67ae85;
-const ROUNDS = 10;
+/** How many rounds; more or fewer make another generator. */
+export const ROUNDS = 10;
+/** The two multipliers and the two Weyl constants, for who writes the rounds in other terms. */
+export const MULTIPLIERS = [MULTIPLIER_0, MULTIPLIER_1] as const;
+export const WEYL = [WEYL_0, WEYL_1] as const;
 
 /** Upper 32 bits of the 64-bit product `a * (high * 2^16 + low)`, as a signed 32-bit integer. */
 function multiplyHigh(a: number, high: number, low: number): number {

@@ -56,6 +56,8 @@ export function withLastStep(solver: Solver, lastStep: number): Solver {
   }
   return {
     ...solver,
+    // The last step is another method's.
+    tableau: null,
     async solve(problem, grid, options) {
       if (grid[0] !== 0 || grid.at(-1) !== 1) {
         throw new ConfigError({ expected: 'times from 0 to 1', got: `${grid[0]} to ${grid.at(-1)}`, where });

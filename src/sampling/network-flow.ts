@@ -1,14 +1,14 @@
 /** A trained network as a flow: noise and time in, velocity out, executed by a runtime. */
-import { closeGraph, type Graph } from '../engine/graph.ts';
+import { closeGraph, type Graph, type NamedTensor } from '../engine/graph.ts';
 import { emitModel } from '../engine/onnx/emit.ts';
 import { add, broadcastTo, concat, constant, multiply, reshape, split, subtract } from '../engine/ops.ts';
 import type { Runtime } from '../engine/runtime.ts';
 import { elementCount } from '../engine/shape.ts';
 import { createStepper, type Stepper } from '../engine/stepper.ts';
 import { placeholder, type Tensor, type TensorType } from '../engine/tensor.ts';
-import { isTensor, isTensorType, type TypeTree, tensorType } from '../engine/trace.ts';
+import { isTensor, isTensorType, type TensorTree, type TypeTree, tensorType } from '../engine/trace.ts';
 import { flattenTree, mapTree } from '../engine/tree.ts';
-import type { Model } from '../models/model.ts';
+import type { Model, ModelInputs } from '../models/model.ts';
 import type { FlowConditions, FlowModel } from './flow-model.ts';
 import type { VelocityField } from './solvers/solver.ts';
 
@@ -24,30 +24,54 @@ export interface NetworkFlowOptions {
 
 const PREFIX = 'parameters';
 
+/** What the network is asked besides its parameters; `guidance` is the weight of the label, a scalar, or null for none. */
+export interface VelocityInputs extends ModelInputs {
+  readonly guidance: Tensor | null;
+}
+
 /** The network on a batch; guided, on the batch with its labels and again with the null class, in one call. Source: [ho:22], eq. (6). */
-function velocityGraph({ model, parameterTypes, batch }: NetworkFlowOptions, guided: boolean): Graph {
-  const parameters = mapTree<TensorType, Tensor>(parameterTypes, isTensorType, (_path, type) => placeholder(type));
+export function networkVelocity(
+  model: Model,
+  parameters: TensorTree,
+  { x, time, labels, guidance }: VelocityInputs,
+): Tensor {
+  if (guidance === null || labels === null || model.classes === null) {
+    return model.apply(parameters, { x, time, labels });
+  }
+  const none = broadcastTo(reshape(constant(model.classes, 'int32'), [1]), labels.shape);
+  const twice = { x: concat([x, x], 0), time: concat([time, time], 0), labels: concat([labels, none], 0) };
+  const [conditional, unconditional] = split(model.apply(parameters, twice), 2, 0);
+  return add(unconditional, multiply(subtract(conditional, unconditional), guidance));
+}
+
+/** Placeholders of a model's parameters, and the same as inputs of a graph, named by their paths behind a prefix. */
+export function parameterPlaceholders(types: TypeTree, prefix: string): { tree: TensorTree; ports: NamedTensor[] } {
+  const tree = mapTree<TensorType, Tensor>(types, isTensorType, (_path, type) => placeholder(type));
+  const ports = flattenTree<Tensor>(tree, isTensor).map(([path, tensor]): NamedTensor => [`${prefix}${path}`, tensor]);
+  return { tree, ports };
+}
+
+/** What the graph of a velocity needs of a network. */
+export type NetworkShape = Pick<NetworkFlowOptions, 'model' | 'parameterTypes' | 'batch'>;
+
+/**
+ * The velocity as a graph: parameters, `x` float32 [batch, ...shape], `time` float32 [batch], `labels` int32 [batch] where the model has
+ * classes and `guidance` float32 [] where it is guided -> `velocity` like x.
+ * @param prefix  before the paths that name the parameters.
+ */
+export function velocityGraph(
+  { model, parameterTypes, batch }: NetworkShape,
+  { guided, prefix }: { readonly guided: boolean; readonly prefix: string },
+): Graph {
+  const parameters = parameterPlaceholders(parameterTypes, prefix);
   const x = placeholder(tensorType([batch, ...model.input.shape]));
   const time = placeholder(tensorType([batch]));
   const labels = model.classes === null ? null : placeholder(tensorType([batch], 'int32'));
-  const weight = placeholder(tensorType([]));
-  const ports: [string, Tensor][] = [
-    ...flattenTree<Tensor>(parameters, isTensor).map(([path, tensor]): [string, Tensor] => [
-      `${PREFIX}.${path}`,
-      tensor,
-    ]),
-    ['x', x],
-    ['time', time],
-  ];
+  const guidance = guided ? placeholder(tensorType([])) : null;
+  const ports: NamedTensor[] = [...parameters.ports, ['x', x], ['time', time]];
   if (labels !== null) ports.push(['labels', labels]);
-  if (!guided || labels === null || model.classes === null) {
-    return closeGraph(ports, [['velocity', model.apply(parameters, { x, time, labels })]]);
-  }
-  const none = broadcastTo(reshape(constant(model.classes, 'int32'), [1]), [batch]);
-  const twice = { x: concat([x, x], 0), time: concat([time, time], 0), labels: concat([labels, none], 0) };
-  const [conditional, unconditional] = split(model.apply(parameters, twice), 2, 0);
-  const velocity = add(unconditional, multiply(subtract(conditional, unconditional), weight));
-  return closeGraph([...ports, ['guidance', weight]], [['velocity', velocity]]);
+  if (guidance !== null) ports.push(['guidance', guidance]);
+  return closeGraph(ports, [['velocity', networkVelocity(model, parameters.tree, { x, time, labels, guidance })]]);
 }
 
 /** @throws RuntimeError if the network cannot be compiled. */
@@ -59,7 +83,7 @@ export async function networkFlow(runtime: Runtime, options: NetworkFlowOptions)
   }));
   const { provider, channelBlock } = runtime;
   const program = (guided: boolean) => ({
-    model: emitModel(velocityGraph(options, guided), { provider, channelBlock }),
+    model: emitModel(velocityGraph(options, { guided, prefix: `${PREFIX}.` }), { provider, channelBlock }),
   });
   const stepper = await createStepper(runtime, {
     state: { parameters: specs },

@@ -57,6 +57,8 @@ export function fakeRunner(train: (request: TrainRequest) => Promise<TrainOutcom
       return { samples: request.seeds.length, seconds: 2, evaluations: 40, converged: true, paths };
     },
     evaluate: () => Promise.reject(new Error('unexpected evaluation')),
+    exportRun: () => Promise.reject(new Error('unexpected export')),
+    importRun: () => Promise.reject(new Error('unexpected import')),
     analyzeBounds: () => Promise.reject(new Error('unexpected analysis')),
     analyzeClosedForm: () => Promise.reject(new Error('unexpected analysis')),
     analyzeCoupling: () => Promise.reject(new Error('unexpected analysis')),

@@ -5,7 +5,7 @@ import type { Graph, GraphPort } from '../graph.ts';
 import type { OnnxModel, Provider, TensorSpec } from '../runtime.ts';
 import { elementsOf } from '../tensor.ts';
 import type { EmitOptions, Emitter, OnnxAttributeValue } from './lowering.ts';
-import { encodeModel, type OnnxAttribute, type OnnxInitializer, type OnnxNode } from './model-proto.ts';
+import { encodeModel, type OnnxAttribute, type OnnxGraph, type OnnxInitializer, type OnnxNode } from './model-proto.ts';
 
 function attribute(name: string, value: OnnxAttributeValue): OnnxAttribute {
   if (typeof value === 'string') return { name, string: value };
@@ -174,12 +174,19 @@ export interface EmitModelOptions {
   readonly name?: string;
 }
 
+/** A graph in ONNX's terms, before it is serialised. */
+export interface EmittedGraph {
+  readonly graph: OnnxGraph;
+  /** Graph optimisers that would harm it. */
+  readonly disabledOptimizers: readonly string[];
+}
+
 /**
- * The graph as an ONNX model whose inputs and outputs keep their names. Every output is a value of its own: where the graph
+ * The graph's nodes and constants; inputs and outputs keep their names. Every output is a value of its own: where the graph
  * hands out an input, a constant or one value twice, a copy is emitted.
  * @throws FlowError if two inputs or outputs have the same name, or one has none.
  */
-export function emitModel(graph: Graph, { name = 'flowloom', ...target }: EmitModelOptions = {}): OnnxModel {
+export function emitGraph(graph: Graph, { name = 'flowloom', ...target }: EmitModelOptions = {}): EmittedGraph {
   const inputs = specsOf(graph, graph.inputs);
   const outputs = specsOf(graph, graph.outputs);
   const emitter = new GraphEmitter(target, checkNames(inputs, outputs));
@@ -188,6 +195,15 @@ export function emitModel(graph: Graph, { name = 'flowloom', ...target }: EmitMo
     inputs.map((input) => input.name),
   );
   const nodes = withOutputNames(emitter.collected, results, outputs);
-  const bytes = encodeModel({ name, nodes, inputs, outputs, initializers: emitter.initializers });
-  return { bytes, inputs, outputs, disabledOptimizers: [...emitter.harmful] };
+  return {
+    graph: { name, nodes, inputs, outputs, initializers: emitter.initializers },
+    disabledOptimizers: [...emitter.harmful],
+  };
+}
+
+/** The graph as an ONNX model, see `emitGraph`. @throws as it does. */
+export function emitModel(graph: Graph, options: EmitModelOptions = {}): OnnxModel {
+  const emitted = emitGraph(graph, options);
+  const { inputs, outputs } = emitted.graph;
+  return { bytes: encodeModel(emitted.graph), inputs, outputs, disabledOptimizers: emitted.disabledOptimizers };
 }

@@ -28,6 +28,16 @@ export interface OnnxTensor {
 /** A constant of the graph. */
 export interface OnnxInitializer extends OnnxTensor {
   readonly name: string;
+  /** Where its bytes lie, if they are not to stand in the model itself. */
+  readonly external?: ExternalPlace;
+}
+
+/** A place in a file beside the model. */
+export interface ExternalPlace {
+  /** Path of the file relative to the model's folder. */
+  readonly location: string;
+  /** First byte. */
+  readonly offset: number;
 }
 
 /** A named constant of a node; which key is present says its type, e.g. `{ name: 'axis', int: -1 }`. */
@@ -39,7 +49,7 @@ export type OnnxAttribute = { readonly name: string } & (
   | { readonly floats: Iterable<number> }
   | { readonly strings: readonly string[] }
   | { readonly tensor: OnnxTensor }
-  | { readonly graph: OnnxGraph }
+  | { readonly graph: OnnxGraph<OnnxValueInfo> }
 );
 
 /** One application of an operator. */
@@ -74,6 +84,8 @@ export interface ModelOptions {
   readonly opset?: number;
   /** Version of the file format. Default 10. */
   readonly irVersion?: number;
+  /** Free text by key (`metadata_props`). Default none. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** Codes of `AttributeProto.AttributeType`. */
@@ -85,7 +97,7 @@ const attributeType = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats
  */
 export function encodeModel(
   graph: OnnxGraph<OnnxValueInfo>,
-  { opset = 21, irVersion = 10 }: ModelOptions = {},
+  { opset = 21, irVersion = 10, metadata = {} }: ModelOptions = {},
 ): Uint8Array {
   return encodeMessage([
     varintField(1, irVersion),
@@ -94,7 +106,12 @@ export function encodeModel(
     messageField(8, [stringField(1, ''), varintField(2, opset)]),
     messageField(8, [stringField(1, 'com.microsoft'), varintField(2, 1)]),
     ...rarelyUsedDomains(graph).map((domain) => messageField(8, [stringField(1, domain), varintField(2, 1)])),
+    ...Object.entries(metadata).map((entry) => messageField(14, entryFields(entry))),
   ]);
+}
+
+function entryFields([key, value]: readonly [string, string]): Fields[] {
+  return [stringField(1, key), stringField(2, value)];
 }
 
 /** Domains that nodes name besides the two that every model imports. */
@@ -116,7 +133,7 @@ function graphFields(graph: OnnxGraph<OnnxValueInfo>): Fields[] {
   return [
     ...graph.nodes.map((node) => messageField(1, nodeFields(node))),
     stringField(2, graph.name),
-    ...graph.initializers.map((tensor) => messageField(5, tensorFields(tensor, tensor.name))),
+    ...graph.initializers.map((tensor) => messageField(5, initializerFields(tensor))),
     ...graph.inputs.map((spec) => messageField(11, valueInfoFields(spec))),
     ...graph.outputs.map((spec) => messageField(12, valueInfoFields(spec))),
   ];
@@ -149,7 +166,28 @@ function attributeFields(attribute: OnnxAttribute): Fields[] {
   return typed('strings', ...attribute.strings.map((value) => stringField(9, value)));
 }
 
-function tensorFields({ dtype, shape, data }: OnnxTensor, name: string): Fields[] {
+/** Code of `TensorProto.DataLocation`: the bytes lie in another file. */
+const externalData = 1;
+
+function initializerFields(tensor: OnnxInitializer): Fields[] {
+  const { name, external, data } = tensor;
+  if (external === undefined) return tensorFields(tensor, name);
+  const place = { location: external.location, offset: `${external.offset}`, length: `${data.byteLength}` };
+  return [
+    ...tensorHead(tensor, name),
+    ...Object.entries(place).map((entry) => messageField(13, entryFields(entry))),
+    varintField(14, externalData),
+  ];
+}
+
+function tensorFields(tensor: OnnxTensor, name: string): Fields[] {
+  const { data } = tensor;
+  // Little-endian by definition, as is every platform that ONNX Runtime's packages support.
+  return [...tensorHead(tensor, name), bytesField(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))];
+}
+
+/** All of a tensor but its elements. */
+function tensorHead({ dtype, shape, data }: OnnxTensor, name: string): Fields[] {
   if (!isHostArrayOf(dtype, data) || data.length !== elementCount(shape)) {
     throw new ShapeError({
       expected: `constant \`${name}\` to be ${dtype} ${formatShape(shape)}`,
@@ -157,13 +195,7 @@ function tensorFields({ dtype, shape, data }: OnnxTensor, name: string): Fields[
       where: 'engine/onnx/encodeModel',
     });
   }
-  return [
-    packedVarintField(1, shape),
-    varintField(2, dtypeFacts[dtype].onnxCode),
-    stringField(8, name),
-    // Little-endian by definition, as is every platform that ONNX Runtime's packages support.
-    bytesField(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
-  ];
+  return [packedVarintField(1, shape), varintField(2, dtypeFacts[dtype].onnxCode), stringField(8, name)];
 }
 
 function valueInfoFields({ name, dtype, shape }: OnnxValueInfo): Fields[] {

@@ -3,6 +3,7 @@ import { FlowError } from '../../errors.ts';
 import type { Primitive } from '../primitive.ts';
 import * as activation from './activation.ts';
 import * as arithmetic from './arithmetic.ts';
+import * as bitwise from './bitwise.ts';
 import * as comparison from './comparison.ts';
 import * as constant from './constant.ts';
 import * as control from './control.ts';
@@ -30,6 +31,7 @@ function isPrimitive(value: unknown): value is Primitive {
 export const primitives: readonly Primitive[] = [
   activation,
   arithmetic,
+  bitwise,
   comparison,
   constant,
   control,

@@ -270,6 +270,7 @@ export function dopri5(options: Dopri5Options = {}): Solver {
     name: 'dopri5',
     order: dormandPrince.order,
     evaluationsPerStep: null,
+    tableau: null,
     async solve(problem, grid, { trajectory = false } = {}) {
       const run = startRun(problem, grid, { settings, trajectory });
       await chooseFirstSteps(run);

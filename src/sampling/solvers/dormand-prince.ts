@@ -1,7 +1,7 @@
 /** The pair of Dormand and Prince with its error estimate and its interpolant. `dopri5.ts` chooses the steps. */
 
-import { addSlopes, type ButcherTableau } from './explicit-runge-kutta.ts';
-import { type CountedField, emptyLike, type FloatArray } from './solver.ts';
+import { addSlopes } from './explicit-runge-kutta.ts';
+import { type ButcherTableau, type CountedField, emptyLike, type FloatArray } from './solver.ts';
 
 const FIFTH_ORDER = [35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84];
 

@@ -1,4 +1,5 @@
 import {
+  type ButcherTableau,
   type CountedField,
   checkMonotonic,
   copyOf,
@@ -7,18 +8,6 @@ import {
   type FloatArray,
   type Solver,
 } from './solver.ts';
-
-/** Coefficients of an explicit Runge-Kutta method with s stages, as in [hairer:93], section II.1. */
-export interface ButcherTableau {
-  /** Order p of the global error. */
-  readonly order: number;
-  /** c_i: where in the step stage i is evaluated, [s]; the first is 0. */
-  readonly nodes: readonly number[];
-  /** a_ij: share of slope j in the state of stage i, [s][i]; the first row is empty. */
-  readonly matrix: readonly (readonly number[])[];
-  /** b_i: share of slope i in the step, [s]. */
-  readonly weights: readonly number[];
-}
 
 /** A linear combination of slopes to be added to a state. */
 export interface Combination<A extends FloatArray> {
@@ -79,6 +68,7 @@ export function explicitRungeKutta(name: string, tableau: ButcherTableau): Solve
     name,
     order: tableau.order,
     evaluationsPerStep: tableau.nodes.length,
+    tableau,
     async solve(problem, grid, options = {}) {
       checkMonotonic(grid);
       const field = countedField(problem, new Uint8Array(problem.batch).fill(1));

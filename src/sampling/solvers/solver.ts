@@ -50,6 +50,18 @@ export interface Solution<A extends FloatArray> {
   readonly trajectory: readonly A[] | null;
 }
 
+/** Coefficients of an explicit Runge-Kutta method with s stages, as in [hairer:93], section II.1. */
+export interface ButcherTableau {
+  /** Order p of the global error. */
+  readonly order: number;
+  /** c_i: where in the step stage i is evaluated, [s]; the first is 0. */
+  readonly nodes: readonly number[];
+  /** a_ij: share of slope j in the state of stage i, [s][i]; the first row is empty. */
+  readonly matrix: readonly (readonly number[])[];
+  /** b_i: share of slope i in the step, [s]. */
+  readonly weights: readonly number[];
+}
+
 /** A method for initial value problems. */
 export interface Solver {
   readonly name: string;
@@ -57,6 +69,8 @@ export interface Solver {
   readonly order: number;
   /** Evaluations of a step on the grid; null if the solver chooses its own steps. */
   readonly evaluationsPerStep: number | null;
+  /** Coefficients of its steps between neighbouring times of the grid; null if it is not such a method. */
+  readonly tableau: ButcherTableau | null;
   /**
    * Follows the field from the grid's first time to its last. Fixed-step solvers take one step between neighbouring times;
    * adaptive ones use the ends as interval and the times between them for the trajectory only.

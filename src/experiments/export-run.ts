@@ -1,0 +1,118 @@
+/** Trained runs as files for other programs: ONNX networks and samplers, weights as safetensors. */
+import { createHash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeModel } from '../engine/onnx/write-model.ts';
+import { ConfigError } from '../errors.ts';
+import { safetensor } from '../formats/safetensors.ts';
+import { writeSafetensorsFile } from '../formats/safetensors-file.ts';
+import { flattenParameters, parameterCount, parameterTypes } from '../models/parameters.ts';
+import type { ButcherTableau } from '../sampling/solvers/solver.ts';
+import { buildSolver } from './build.ts';
+import { exportedSampler, exportedVelocity } from './export-graphs.ts';
+import { exportReadme } from './export-readme.ts';
+import type { ExportOutcome, ExportRequest } from './export-request.ts';
+import { openRunModel, openTrainedRun, parameterGroup, readParameters, type TrainedRun } from './trained-run.ts';
+
+type OpenExport = Awaited<ReturnType<typeof openRunModel>> & {
+  readonly run: TrainedRun;
+  readonly request: ExportRequest;
+  readonly parameters: Readonly<Record<string, Float32Array>>;
+};
+
+/** @throws ConfigError if the solver chooses its steps while it runs. */
+function fixedSteps({ sampling: { solver } }: ExportRequest): { tableau: ButcherTableau; grid: Float64Array } {
+  const { solver: built, grid } = buildSolver(solver);
+  if (built.tableau !== null) return { tableau: built.tableau, grid };
+  throw new ConfigError({
+    expected: 'a solver with fixed steps, whose graph can be written out',
+    got: solver.kind,
+    where: 'experiments/export-run',
+    remedy: '--solver midpoint --steps 20',
+  });
+}
+
+/** What the files say about themselves. */
+function exportFacts({ run, request, model, data }: OpenExport): Record<string, string> {
+  const { config, checkpoint } = run;
+  const { solver, guidance } = request.sampling;
+  return {
+    model: model.name,
+    shape: JSON.stringify(model.input.shape),
+    classes: JSON.stringify(model.classes === null ? null : data.classes),
+    data: data.name,
+    images_seen: `${checkpoint.facts.imagesSeen}`,
+    parameters: parameterGroup(config, request.ema),
+    provider: request.provider,
+    solver: JSON.stringify(solver),
+    guidance: `${model.classes === null ? 1 : (guidance ?? 1)}`,
+    noise: 'philox4x32-10, box-muller',
+    config_sha256: createHash('sha256').update(JSON.stringify(config)).digest('hex'),
+    checkpoint_sha256: checkpoint.facts.sha256,
+  };
+}
+
+function evaluationsOf({ sampling: { guidance, solver } }: ExportRequest, isGuidable: boolean): number {
+  const { solver: built, grid } = buildSolver(solver);
+  const perVelocity = isGuidable && (guidance ?? 1) !== 1 ? 2 : 1;
+  return (grid.length - 1) * (built.evaluationsPerStep ?? 0) * perVelocity;
+}
+
+function writeNetworks(open: OpenExport): string[] {
+  const { model, request, parameters, data } = open;
+  const { folder, provider, batch, sampling, mostInsideBytes } = request;
+  const target = { provider, batch, parameters };
+  const network = { model, parameterTypes: parameterTypes(model.parameters) };
+  const metadata = exportFacts(open);
+  const limit = mostInsideBytes === undefined ? {} : { mostInsideBytes };
+  const guidance = model.classes === null ? 1 : (sampling.guidance ?? 1);
+  const sums = provider === 'webgpu' ? 'float32' : 'float64';
+  const options = { ...network, ...fixedSteps(request), guidance, sums, latent: data.latent } as const;
+  const velocity = exportedVelocity(network, target);
+  const sampler = exportedSampler(options, target, request.unrolled);
+  const { solver: _sampler, guidance: _weight, noise: _noise, ...networkFacts } = metadata;
+  const paths = [
+    ...writeModel(join(folder, 'velocity.onnx'), velocity, { metadata: networkFacts, ...limit }),
+    ...writeModel(join(folder, 'sampler.onnx'), sampler, { metadata, ...limit }),
+  ];
+  const readme = join(folder, 'README.md');
+  const names = data.latent === null ? 'samples' : 'pixels';
+  const evaluations = evaluationsOf(request, model.classes !== null);
+  writeFileSync(
+    readme,
+    exportReadme({ facts: metadata, velocity, sampler, output: names, evaluations, paths, unrolled: request.unrolled }),
+  );
+  return [...paths, readme];
+}
+
+async function writeWeights(open: OpenExport): Promise<string[]> {
+  const { model, request, parameters } = open;
+  const { solver: _solver, guidance: _guidance, noise: _noise, provider: _provider, ...metadata } = exportFacts(open);
+  const path = join(request.folder, 'weights.safetensors');
+  const tensors = flattenParameters(model.parameters).map(([name, { shape }]) => {
+    return [name, safetensor(parameters[name]!, shape)] as const;
+  });
+  await writeSafetensorsFile(path, new Map(tensors), metadata);
+  return [path];
+}
+
+/**
+ * Writes the network of a trained run for other programs: `velocity.onnx` (the network), `sampler.onnx` (seeds in, pixels out) and a
+ * README.md; or its weights as `weights.safetensors`.
+ * @throws ConfigError if the solver chooses its own steps or the batch cannot be open; CheckpointError if nothing is trained; DataError
+ *   if the disk refuses.
+ */
+export async function exportRun(request: ExportRequest): Promise<ExportOutcome> {
+  const run = await openTrainedRun(request.model);
+  if (request.weights === 'onnx') fixedSteps(request);
+  const { data, model } = await openRunModel(run.config);
+  const parameters = await readParameters(run.checkpoint, parameterGroup(run.config, request.ema));
+  mkdirSync(request.folder, { recursive: true });
+  const open = { run, request, data, model, parameters };
+  return {
+    paths: request.weights === 'onnx' ? writeNetworks(open) : await writeWeights(open),
+    batch: request.batch,
+    parameterCount: parameterCount(model.parameters),
+    evaluations: request.weights === 'onnx' ? evaluationsOf(request, model.classes !== null) : 0,
+  };
+}
