@@ -19,15 +19,11 @@ import torch.nn.functional as F
 
 
 def mulberry32(seed, count):
-    """The first `count` numbers of mulberry32(seed), float64."""
-    state, numbers = seed & 0xFFFFFFFF, np.empty(count)
-    multiply = lambda a, b: (a * b) & 0xFFFFFFFF
-    for i in range(count):
-        state = (state + 0x6D2B79F5) & 0xFFFFFFFF
-        t = multiply(state ^ (state >> 15), 1 | state)
-        t = ((t + multiply(t ^ (t >> 7), 61 | t)) & 0xFFFFFFFF) ^ t
-        numbers[i] = (t ^ (t >> 14)) / 4294967296
-    return numbers
+    """The first `count` numbers of mulberry32(seed), float64; the sums and products wrap at 2^32."""
+    state = np.uint32(seed) + np.uint32(0x6D2B79F5) * np.arange(1, count + 1, dtype=np.uint32)
+    t = (state ^ (state >> 15)) * (state | 1)
+    t ^= t + (t ^ (t >> 7)) * (t | 61)
+    return (t ^ (t >> 14)) / 4294967296
 
 
 def fill(spec):
