@@ -1,4 +1,4 @@
-/** The convolutional encoder and decoder between pixels and latents that `vq-vae.ts` and `kl-autoencoder.ts` share. */
+/** The convolutional encoder and decoder between pictures and latents that `vq-vae.ts` and `kl-autoencoder.ts` share. */
 import { silu } from '../engine/ops.ts';
 import { formatShape } from '../engine/shape.ts';
 import type { Tensor } from '../engine/tensor.ts';
@@ -166,7 +166,7 @@ function checkMap(x: Tensor, channels: number, factor: number): void {
 }
 
 /**
- * The encoder of [esser:21] (architecture in its supplement), as latent diffusion uses it: pixels [batch, channels, height, width] to
+ * The encoder of [esser:21] (architecture in its supplement), as latent diffusion uses it: pictures [batch, channels, height, width] to
  * [batch, outputs, height / f, width / f], f = 2^(levels - 1). A level's maps are halved by a convolution with stride 2 that is padded
  * below and to the right alone.
  * @throws ConfigError if sizes, attention or groups of 32 channels do not fit. Its `apply` throws ShapeError for another x.
@@ -205,7 +205,7 @@ export function encoder(options: AutoencoderOptions, outputs: number): Layer<Cod
 }
 
 /**
- * The decoder of [esser:21] (architecture in its supplement): [batch, latentChannels, height / f, width / f] to pixels [batch, channels, height, width], not
+ * The decoder of [esser:21] (architecture in its supplement): [batch, latentChannels, height / f, width / f] to pictures [batch, channels, height, width], not
  * clipped. Maps are doubled by repeated pixels and a convolution.
  * @throws ConfigError if sizes, attention or groups of 32 channels do not fit. Its `apply` throws ShapeError for another x.
  */

@@ -25,15 +25,17 @@ export interface DiagonalGaussian {
 type Tensors = TensorsOf<KlAutoencoderParameters>;
 
 /**
- * The autoencoder of [rombach:22] whose latents are drawn from a Gaussian. Pixels are float [batch, channels, height, width], usually in
- * [-1, 1]; latents are [batch, code channels, height / f, width / f]. Every function throws ShapeError for other shapes.
+ * The autoencoder of [rombach:22] whose latents are drawn from a Gaussian. Pictures are float [batch, channels, height, width], usually in
+ * [-1, 1]; latents are [batch, code channels, height / f, width / f], not normalised. Every function throws ShapeError for other shapes.
  */
 export interface KlAutoencoder {
   readonly parameters: KlAutoencoderParameters;
-  readonly pixels: { readonly shape: readonly [number, number, number] };
+  /** One picture. */
+  readonly input: { readonly shape: readonly [number, number, number] };
+  /** Latents of one picture of that shape. */
   readonly latents: { readonly shape: readonly [number, number, number] };
-  encode(parameters: Tensors, pixels: Tensor): DiagonalGaussian;
-  /** Latents to pixels, not clipped. */
+  encode(parameters: Tensors, pictures: Tensor): DiagonalGaussian;
+  /** Latents to pictures, not clipped. */
   decode(parameters: Tensors, latents: Tensor): Tensor;
 }
 
@@ -76,10 +78,10 @@ export function klAutoencoder(options: AutoencoderOptions): KlAutoencoder {
       fromLatents: layers.fromLatents.parameters,
       decoder: layers.decoder.parameters,
     },
-    pixels: { shape },
+    input: { shape },
     latents: { shape: [codeChannels, shape[1] / factor, shape[2] / factor] },
-    encode(parameters, pixels) {
-      const both = layers.toLatents.apply(parameters.toLatents, layers.encoder.apply(parameters.encoder, pixels));
+    encode(parameters, pictures) {
+      const both = layers.toLatents.apply(parameters.toLatents, layers.encoder.apply(parameters.encoder, pictures));
       const [mean, logVariance] = split(both, 2, 1);
       return { mean, logVariance: clip(logVariance, ...LOG_VARIANCE) };
     },
@@ -90,7 +92,7 @@ export function klAutoencoder(options: AutoencoderOptions): KlAutoencoder {
 
 /** Autoencoders by name. */
 export const klAutoencoders = {
-  /** 256 x 256 pixels to 4 x 32 x 32 latents: the layout of Stable Diffusion's first autoencoder [rombach:22]. */
+  /** Pictures of 256 x 256 to 4 x 32 x 32 latents: the layout of Stable Diffusion's first autoencoder [rombach:22]. */
   f8: {
     shape: [3, 256, 256],
     channels: 128,

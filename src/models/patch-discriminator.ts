@@ -25,7 +25,7 @@ export type PatchDiscriminatorParameters = {
 export interface PatchDiscriminator {
   readonly parameters: PatchDiscriminatorParameters;
   /**
-   * @param x  pixels, float [batch, inputs, height, width], a batch of real or of made ones.
+   * @param x  pictures, float [batch, inputs, height, width], a batch of real or of made ones.
    * @returns logits, one a patch: float [batch, 1, height / 2^layers - 2, width / 2^layers - 2] for sides that 2^layers divides.
    * @throws ShapeError if x has other axes or channels, or is smaller than a patch needs.
    */

@@ -25,20 +25,22 @@ export type VqVaeParameters = {
 type Tensors = TensorsOf<VqVaeParameters>;
 
 /**
- * The autoencoder of [oord:17] with the networks of [esser:21]. Pixels are float [batch, channels, height, width], usually in [-1, 1];
- * latents are [batch, code channels, height / f, width / f]. Every function throws ShapeError for other shapes.
+ * The autoencoder of [oord:17] with the networks of [esser:21]. Pictures are float [batch, channels, height, width], usually in [-1, 1];
+ * latents are [batch, code channels, height / f, width / f], not normalised. Every function throws ShapeError for other shapes.
  */
 export interface VqVae {
   readonly parameters: VqVaeParameters;
-  readonly pixels: { readonly shape: readonly [number, number, number] };
+  /** One picture. */
+  readonly input: { readonly shape: readonly [number, number, number] };
+  /** Latents of one picture of that shape. */
   readonly latents: { readonly shape: readonly [number, number, number] };
   readonly codes: number;
-  /** Pixels to latents that are not quantised yet: what latent flow matching models. */
-  encode(parameters: Tensors, pixels: Tensor): Tensor;
+  /** Pictures to latents that are not quantised yet: what latent flow matching models. */
+  encode(parameters: Tensors, pictures: Tensor): Tensor;
   quantize(parameters: Tensors, latents: Tensor): Quantized;
-  /** Quantised latents to pixels, not clipped. */
+  /** Quantised latents to pictures, not clipped. */
   decode(parameters: Tensors, latents: Tensor): Tensor;
-  /** Indices of codes, int [batch, height / f, width / f], to pixels. */
+  /** Indices of codes, int [batch, height / f, width / f], to pictures. */
   decodeIndices(parameters: Tensors, indices: Tensor): Tensor;
 }
 
@@ -63,11 +65,11 @@ export function vqVae(options: VqVaeOptions): VqVae {
       fromLatents: layers.fromLatents.parameters,
       decoder: layers.decoder.parameters,
     },
-    pixels: { shape },
+    input: { shape },
     latents: { shape: [codeChannels, shape[1] / factor, shape[2] / factor] },
     codes,
-    encode: (parameters, pixels) =>
-      layers.toLatents.apply(parameters.toLatents, layers.encoder.apply(parameters.encoder, pixels)),
+    encode: (parameters, pictures) =>
+      layers.toLatents.apply(parameters.toLatents, layers.encoder.apply(parameters.encoder, pictures)),
     quantize: (parameters, latents) => layers.quantizer.quantize(parameters.codebook, latents),
     decode,
     decodeIndices: (parameters, indices) => decode(parameters, layers.quantizer.vectors(parameters.codebook, indices)),
@@ -77,7 +79,7 @@ export function vqVae(options: VqVaeOptions): VqVae {
 /** Autoencoders by name. */
 export const vqVaes = {
   /**
-   * 256 x 256 pixels to 4 x 32 x 32 latents, as in [briq:26], C.1: multipliers [1, 2, 4, 4], 8,192 codes of 4 numbers. Attention, which
+   * Pictures of 256 x 256 to 4 x 32 x 32 latents, as in [briq:26], C.1: multipliers [1, 2, 4, 4], 8,192 codes of 4 numbers. Attention, which
    * the paper does not mention, in the middle alone.
    */
   f8: {
