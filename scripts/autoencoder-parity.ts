@@ -4,7 +4,8 @@
  *     node --import tsx scripts/autoencoder-parity.ts peer/bin/python <kl-f8 | vq-f8 | discriminator> <height> <width>
  *
  * Errors of the output are relative to its largest value, those of a gradient to its norm (of norm, product with random numbers,
- * samples; see scripts/golden/blocks.py).
+ * samples; see scripts/golden/blocks.py). A number within float32's rounding of a leaky ReLU's kink may fall on its other side, which
+ * shows in the gradient of a single channel.
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -238,12 +238,18 @@ FULL = {
 }
 
 
-def golden_case(kind, options, height, width, first_seed, batch):
+def filled_network(kind, options, first_seed):
+    """A network in float64, and how its parameters are filled."""
     network = NETWORKS[kind](**options).double()
-    state = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
     specs = tensor_specs(network, first_seed)
     for name, parameter in network.named_parameters():
         parameter.data = fill(specs[name]).detach()
+    return network, specs
+
+
+def golden_case(kind, options, height, width, first_seed, batch):
+    network, specs = filled_network(kind, options, first_seed)
+    state = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
     uniform = lambda shape, seed: {"shape": list(shape), "seed": first_seed + seed, "scale": 1.0, "offset": 0.0}
     x = uniform([batch, options["shape"][0] if "shape" in options else options["inputs"], height, width], 997)
     noise = None
@@ -269,13 +275,28 @@ def golden_case(kind, options, height, width, first_seed, batch):
     }
 
 
+def adversarial_case():
+    """Losses of the small VQ-VAE against the small discriminator, and the adaptive weight of Esser et al. 2021, eq. (7)."""
+    seeds = {name: 10000 * (i + 1) for i, name in enumerate(CASES)}
+    (autoencoder, _), (judge, _) = (filled_network(*CASES[name][:2], seeds[name]) for name in ("vq", "discriminator"))
+    x = {"shape": [2, 3, 16, 16], "seed": 40000, "scale": 1.0, "offset": 0.0}
+    real = fill(x).detach()
+    made = autoencoder(real, None)[0]
+    reconstruction, adversarial = (real - made).abs().mean(), -judge(made, None)[0].mean()
+    last = autoencoder.decoder.conv_out.weight
+    above, below = (torch.autograd.grad(loss, last, retain_graph=True)[0].norm() for loss in (reconstruction, adversarial))
+    hinge = 0.5 * (F.relu(1 - judge(real, None)[0]).mean() + F.relu(1 + judge(made.detach(), None)[0]).mean())
+    values = {"reconstruction": reconstruction, "generator": adversarial, "discriminator": hinge, "weight": above / (below + 1e-6)}
+    return {"x": x, **{name: digits([value.item()])[0] for name, value in values.items()}}
+
+
 def main():
     if len(sys.argv) > 1:
         name, height, width = sys.argv[1:]
         result = golden_case(*FULL[name], int(height), int(width), 10000, 1)
     else:
         cases = {name: golden_case(*case, 10000 * (i + 1), 2) for i, (name, case) in enumerate(CASES.items())}
-        result = {"torch": torch.__version__, "cases": cases}
+        result = {"torch": torch.__version__, "cases": cases, "adversarial": adversarial_case()}
     json.dump(result, sys.stdout)
     print()
 

@@ -55,7 +55,8 @@ const toFirst = [0, 3, 1, 2];
 
 /**
  * Index of the code with the smallest squared distance, for rows [count, channels]: int64 [count, 1]. |z|^2 is the same for all codes
- * and left out; the products, [count, codes] floats, are what quantising needs in memory.
+ * and left out: beside it, the differences between small codes would be lost to rounding. The products, [count, codes] floats, are
+ * what quantising needs in memory.
  */
 function nearestCodes(codebook: Tensor, rows: Tensor): Tensor {
   const lengths = reduceSum(multiply(codebook, codebook), { axes: [1] });

@@ -1,11 +1,13 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { gradient } from '../../src/engine/gradient.ts';
 import { interpret } from '../../src/engine/interpreter.ts';
-import { multiply, reduceSum, sin } from '../../src/engine/ops.ts';
+import { openNativeRuntime } from '../../src/engine/native/native-runtime.ts';
+import { cast, multiply, reduceSum, sin } from '../../src/engine/ops.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
 import { tensorType, trace } from '../../src/engine/trace.ts';
+import { codeCounts } from '../../src/models/codebook-usage.ts';
 import { type Quantized, vectorQuantizer } from '../../src/models/vector-quantizer.ts';
-import { centralDifference } from '../engine/execute-graph.ts';
+import { centralDifference, executeGraph } from '../engine/execute-graph.ts';
 import { uniforms } from './model-graphs.ts';
 
 const sizes = { codes: 9, channels: 3, commitment: 0.25 };
@@ -111,6 +113,31 @@ describe('the gradient of quantising', () => {
     );
     expect(g.reduce((sum, value, i) => sum + value * direction[i], 0)).toBeCloseTo(wanted[0], 8);
     expect(none.every((value) => value === 0)).toBe(true);
+  });
+});
+
+describe('in the runtime', () => {
+  test('thousands of codes become themselves, bit by bit, and are counted', async () => {
+    const runtime = await openNativeRuntime({ threads: 2 });
+    onTestFinished(() => runtime.release());
+    const codes = 3000;
+    const many = vectorQuantizer({ codes, channels: 4, commitment: 0.25 });
+    const types = { codebook: tensorType([codes, 4]), x: tensorType([1, 4, 30, 70]) };
+    const graph = trace(({ codebook, x }) => {
+      const { quantized, indices, loss } = many.quantize(codebook, x);
+      return { quantized, indices: cast(indices, 'int32'), loss, counts: codeCounts(indices, codes) };
+    }, types);
+    const codebook = uniforms(6, 4 * codes);
+    const chosen = Array.from({ length: 2100 }, (_, position) => (position * position) % codes);
+    const x = new Float32Array(4 * 2100);
+    for (let i = 0; i < x.length; i++) x[i] = codebook[4 * chosen[i % 2100] + Math.floor(i / 2100)];
+    const { quantized, indices, loss, counts } = await executeGraph(runtime, graph, { codebook, x });
+    expect(quantized).toEqual(x);
+    expect([...(indices as Int32Array)]).toEqual(chosen);
+    expect([...(loss as Float32Array)]).toEqual([0]);
+    const wanted = new Float32Array(codes);
+    for (const index of chosen) wanted[index]++;
+    expect(counts).toEqual(wanted);
   });
 });
 
