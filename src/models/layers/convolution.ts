@@ -1,4 +1,4 @@
-import { conv2d, convTranspose2d } from '../../engine/ops.ts';
+import { conv2d, convTranspose2d, type Padding } from '../../engine/ops.ts';
 import { constantly, fanInUniform, type Initializer, type ParameterSpec, parameter } from '../parameters.ts';
 import type { Layer } from './layer.ts';
 
@@ -10,10 +10,12 @@ export type ConvolutionParameters = {
 };
 
 export interface ConvolutionOptions {
-  /** Side of the kernel, odd. Default 3. */
+  /** Side of the kernel. Default 3. */
   readonly kernel?: number;
   /** Default 1. */
   readonly stride?: number;
+  /** Zeros around the input. Default (kernel - 1) / 2 on all sides. */
+  readonly padding?: Padding;
   /** Start of weight and bias. Default uniform with bound 1 / sqrt(inputs · kernel · kernel). */
   readonly start?: Initializer;
   /** Start of the bias. Default `start`. */
@@ -23,13 +25,17 @@ export interface ConvolutionOptions {
 /** Start of a convolution whose output starts as zero. */
 export const zeroConvolution: ConvolutionOptions = { start: constantly(0) };
 
-/** Convolution with padding (kernel - 1) / 2: [batch, inputs, height, width] to [batch, outputs, height / stride, width / stride]. */
+/**
+ * Convolution of [batch, inputs, height, width]; with the default padding and an odd kernel to
+ * [batch, outputs, height / stride, width / stride].
+ */
 export function convolution(
   inputs: number,
   outputs: number,
   {
     kernel = 3,
     stride = 1,
+    padding = (kernel - 1) / 2,
     start = fanInUniform(inputs * kernel * kernel),
     biasStart = start,
   }: ConvolutionOptions = {},
@@ -39,7 +45,7 @@ export function convolution(
       weight: parameter([outputs, inputs, kernel, kernel], start),
       bias: parameter([outputs], biasStart),
     },
-    apply: ({ weight, bias }, x) => conv2d(x, weight, { stride, padding: (kernel - 1) / 2, bias }),
+    apply: ({ weight, bias }, x) => conv2d(x, weight, { stride, padding, bias }),
   };
 }
 
