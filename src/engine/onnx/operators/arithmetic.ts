@@ -131,5 +131,7 @@ export const arithmeticOperators: Operators = {
   And: logic(o.and),
   Or: logic(o.or),
   Xor: logic(xor),
+  BitwiseAnd: logic(o.bitwiseAnd),
+  BitwiseXor: logic(o.bitwiseXor),
   Where: { inputs: [3, 3], apply: where },
 };
