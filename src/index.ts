@@ -1,5 +1,9 @@
 /** The public API: what is not listed here is not public. */
 
+// The exact velocity field of a data set.
+export { type ClosedFormField, type FieldAnswer, logDensity } from './closed-form/closed-form-field.ts';
+export { engineClosedForm } from './closed-form/engine-closed-form.ts';
+export { hostClosedForm } from './closed-form/host-closed-form.ts';
 // Engine: ONNX models and their execution.
 export { type Diagnosis, diagnose, nonFiniteOutput } from './engine/diagnose.ts';
 // Engine: tensors, tracing, derivatives.
@@ -66,3 +70,23 @@ export {
   RuntimeError,
   ShapeError,
 } from './errors.ts';
+
+// Metrics of generated samples by features.
+export { balanceMetric } from './metrics/balance.ts';
+export type { FeatureSet } from './metrics/feature-set.ts';
+export { type FeatureStatistics, statisticsOfFeatures } from './metrics/feature-statistics.ts';
+export type { FeatureNetwork } from './metrics/features/feature-network.ts';
+export { type OnnxFeatureOptions, onnxFeatures } from './metrics/features/onnx-features.ts';
+export { frechetMetric } from './metrics/frechet-distance.ts';
+export { frechetExtrapolationMetric } from './metrics/frechet-extrapolation.ts';
+export { inceptionScoreMetric } from './metrics/inception-score.ts';
+export { kernelMetric, kernelSubsetMetric } from './metrics/kernel-distance.ts';
+export { labelAccuracy, predictedLabels } from './metrics/label-accuracy.ts';
+export { matchedSimilarity } from './metrics/matched-similarity.ts';
+export { memorisationMetrics } from './metrics/memorisation.ts';
+export { type Metric, metricColumn } from './metrics/metric.ts';
+export { precisionRecallMetrics } from './metrics/precision-recall.ts';
+export type { KeptRows } from './numerics/kept-rows.ts';
+
+// Losses.
+export { type PerceptualLoss, type PerceptualOptions, perceptualLoss } from './training/perceptual-loss.ts';
