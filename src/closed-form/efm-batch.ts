@@ -2,7 +2,7 @@
 import { stream } from '../numerics/stream.ts';
 import { bankDraws } from './efm-bank.ts';
 import type { EfmBatch, EfmData, EfmOptions, EfmTools } from './efm-data.ts';
-import { type BatchBanks, efmMatrices, hostRowCost } from './efm-matrices.ts';
+import { type BatchBanks, type Combinations, efmMatrices, hostRowCost } from './efm-matrices.ts';
 import { weighCandidates } from './efm-screen.ts';
 import { type BankWeights, bankCorrection, bankWeights, type Candidates, type EfmPair } from './efm-target.ts';
 
@@ -65,14 +65,14 @@ async function weighedRows(batch: EfmBatch, banks: BatchBanks): Promise<WeighedR
 /** Corrections by one product of all weights with all data, float32: w D - (1 - lambda) x1 over 1 - t. */
 async function combined(
   rows: readonly WeighedRow[],
-  combinations: NonNullable<BatchBanks['combinations']>,
-  { count, elements }: EfmData,
+  { count, sums: sumsOf }: Combinations,
+  elements: number,
 ): Promise<Float32Array> {
   const weights = new Float32Array(rows.length * count);
   for (const [row, { candidates, weights: of }] of rows.entries()) {
     for (const [j, number] of candidates.rows.entries()) weights[row * count + number] = of.others[j]!;
   }
-  const sums = await combinations(weights);
+  const sums = await sumsOf(weights);
   return sums.map((sum, i) => {
     const { pair, weights: of } = rows[Math.floor(i / elements)]!;
     return pair.time >= 1 ? 0 : (sum - (1 - of.target) * pair.target[i % elements]!) / (1 - pair.time);
@@ -99,8 +99,9 @@ export function efmTarget(options: EfmOptions, { data, tools, seed }: EfmParts):
       const banks = await matrices.prepare(batch, drawn);
       const rows = await weighedRows(batch, banks);
       const summands = rows.reduce((sum, row) => sum + row.candidates.rows.length, 0);
-      const inOne = banks.combinations !== null && summands * hostRowCost > rows.length * data.count;
-      const correction = inOne ? await combined(rows, banks.combinations, data) : summed(rows, data.elements);
+      const { combinations } = banks;
+      const inOne = combinations !== null && summands * hostRowCost > rows.length * combinations.count;
+      const correction = inOne ? await combined(rows, combinations, data.elements) : summed(rows, data.elements);
       const mean = (value: (row: WeighedRow) => number) => rows.reduce((sum, row) => sum + value(row), 0) / rows.length;
       return {
         correction,

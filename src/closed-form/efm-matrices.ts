@@ -10,8 +10,16 @@ export interface BatchBanks {
   candidates(row: number): Candidates | Promise<Candidates>;
   /** Products of a row's point with the matrix that holds its candidates; `null` where they are not worth it. */
   screen(row: number): Screen | null;
-  /** Sums over all candidates of all rows in one product, w D; `null` where the matrix is not kept. */
-  readonly combinations: KeptMatrix['combinations'] | null;
+  /** Sums over all candidates of all rows in one product; `null` where no matrix is at hand. */
+  readonly combinations: Combinations | null;
+}
+
+/** Sums of the rows of a matrix D by weights. */
+export interface Combinations {
+  /** Rows of the matrix. */
+  readonly count: number;
+  /** w D: float32 [batch, count] gives [batch, elements]. */
+  sums(weights: Float32Array): Promise<Float32Array>;
 }
 
 /** A row that is read on the host takes about as long as so many in a product of the engine (784 elements, one thread). */
@@ -32,8 +40,22 @@ interface Matrix {
 
 function matrixOf(values: Float32Array, elements: number): Matrix {
   const squares = new Float64Array(values.length / elements);
-  for (let i = 0; i < values.length; i++) squares[Math.floor(i / elements)]! += values[i]! ** 2;
+  for (let row = 0, i = 0; row < squares.length; row++) {
+    let sum = 0;
+    for (const end = i + elements; i < end; i++) sum += values[i]! * values[i]!;
+    squares[row] = sum;
+  }
   return { values, squares, largestNorm: Math.sqrt(squares.reduce((a, b) => Math.max(a, b), 0)) };
+}
+
+/** The columns of [any, elements] as rows. */
+function columns(values: Float32Array, elements: number): Float32Array {
+  const count = values.length / elements;
+  const result = new Float32Array(values.length);
+  for (let row = 0, i = 0; row < count; row++) {
+    for (let k = 0; k < elements; k++, i++) result[k * count + row] = values[i]!;
+  }
+  return result;
 }
 
 async function readAll({ count, elements, read }: EfmData): Promise<Float32Array> {
@@ -88,7 +110,8 @@ export function efmMatrices(
     if (members * hostRowCost <= banks.length * count) return { candidates, screen: () => null, combinations: null };
     kept ??= keep(banks.length);
     const { products, combinations } = await kept;
-    return { candidates, screen: screens(await products(pathPoints(batch)), matrix), combinations };
+    const screen = screens(await products(pathPoints(batch)), matrix);
+    return { candidates, screen, combinations: { count, sums: combinations } };
   }
 
   /** The rows that a shared bank needs, in a matrix of their own. */
@@ -98,7 +121,9 @@ export function efmMatrices(
     const place = new Map(Array.from(numbers, (number, i) => [number, i]));
     const candidates = (row: number) => ({ values, rows: banks[row]!.map((number) => place.get(number)!) });
     const products = await tools.products(pathPoints(batch), values, elements);
-    return { candidates, screen: screens(products, matrixOf(values, elements)), combinations: null };
+    const rows = values.length / elements;
+    const sums = async (weights: Float32Array) => tools.products(weights, columns(values, elements), rows);
+    return { candidates, screen: screens(products, matrixOf(values, elements)), combinations: { count: rows, sums } };
   }
 
   /** The rows of each bank, read by themselves. */
