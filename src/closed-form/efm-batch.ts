@@ -2,7 +2,7 @@
 import { stream } from '../numerics/stream.ts';
 import { bankDraws } from './efm-bank.ts';
 import type { EfmBatch, EfmData, EfmOptions, EfmTools } from './efm-data.ts';
-import { type BatchBanks, type Combinations, efmMatrices, hostRowCost } from './efm-matrices.ts';
+import { type BatchBanks, efmMatrices } from './efm-matrices.ts';
 import { weighCandidates } from './efm-screen.ts';
 import { type BankWeights, bankCorrection, bankWeights, type Candidates, type EfmPair } from './efm-target.ts';
 
@@ -62,23 +62,26 @@ async function weighedRows(batch: EfmBatch, banks: BatchBanks): Promise<WeighedR
   return rows;
 }
 
-/** Corrections by one product of all weights with all data, float32: w D - (1 - lambda) x1 over 1 - t. */
-async function combined(
+/** Corrections from sums of the candidates, float32: sum_j lambda_j b_j - (1 - lambda) x1 over 1 - t. */
+async function corrected(
   rows: readonly WeighedRow[],
-  { count, sums: sumsOf }: Combinations,
+  sums: NonNullable<BatchBanks['sums']>,
   elements: number,
 ): Promise<Float32Array> {
-  const weights = new Float32Array(rows.length * count);
-  for (const [row, { candidates, weights: of }] of rows.entries()) {
-    for (const [j, number] of candidates.rows.entries()) weights[row * count + number] = of.others[j]!;
+  const correction = await sums(
+    rows.map(({ candidates, weights }) => ({ rows: candidates.rows, weights: weights.others })),
+  );
+  for (const [row, { pair, weights }] of rows.entries()) {
+    const own = 1 - weights.target;
+    const scale = pair.time >= 1 ? 0 : 1 / (1 - pair.time);
+    for (let k = 0, at = row * elements; k < elements; k++, at++) {
+      correction[at] = scale * (correction[at]! - own * pair.target[k]!);
+    }
   }
-  const sums = await sumsOf(weights);
-  return sums.map((sum, i) => {
-    const { pair, weights: of } = rows[Math.floor(i / elements)]!;
-    return pair.time >= 1 ? 0 : (sum - (1 - of.target) * pair.target[i % elements]!) / (1 - pair.time);
-  });
+  return correction;
 }
 
+/** The same from differences, row by row. */
 function summed(rows: readonly WeighedRow[], elements: number): Float32Array {
   const correction = new Float32Array(rows.length * elements);
   for (const [row, { pair, candidates, weights }] of rows.entries()) {
@@ -98,10 +101,8 @@ export function efmTarget(options: EfmOptions, { data, tools, seed }: EfmParts):
       const drawn = draw({ numbers, labels: batch.labels }, stream(seed, 'efm-bank', imagesSeen));
       const banks = await matrices.prepare(batch, drawn);
       const rows = await weighedRows(batch, banks);
-      const summands = rows.reduce((sum, row) => sum + row.candidates.rows.length, 0);
-      const { combinations } = banks;
-      const inOne = combinations !== null && summands * hostRowCost > rows.length * combinations.count;
-      const correction = inOne ? await combined(rows, combinations, data.elements) : summed(rows, data.elements);
+      const { sums } = banks;
+      const correction = sums === null ? summed(rows, data.elements) : await corrected(rows, sums, data.elements);
       const mean = (value: (row: WeighedRow) => number) => rows.reduce((sum, row) => sum + value(row), 0) / rows.length;
       return {
         correction,
