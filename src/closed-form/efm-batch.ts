@@ -1,4 +1,5 @@
 /** The targets of empirical flow matching for batches of training: banks are drawn, and weighed by the cheapest route. */
+import type { WeightedRows } from '../numerics/row-matrix.ts';
 import { stream } from '../numerics/stream.ts';
 import { bankDraws } from './efm-bank.ts';
 import type { EfmBatch, EfmData, EfmOptions, EfmTools } from './efm-data.ts';
@@ -62,30 +63,31 @@ async function weighedRows(batch: EfmBatch, banks: BatchBanks): Promise<WeighedR
   return rows;
 }
 
-/** Corrections from sums of the candidates, float32: sum_j lambda_j b_j - (1 - lambda) x1 over 1 - t. */
-async function corrected(
+/**
+ * From here on differences to x1 are added in float64, of the few candidates that have weight: what float32 sums lose, 1 / (1 - t)
+ * would show.
+ */
+const lateTime = 0.99;
+const nothing: WeightedRows = { rows: new Uint32Array(), weights: new Float64Array() };
+
+/** sum_j lambda_j (b_j - x1) / (1 - t) of all rows, float32 [batch, elements]. */
+async function corrections(
   rows: readonly WeighedRow[],
-  sums: NonNullable<BatchBanks['sums']>,
+  sums: BatchBanks['sums'],
   elements: number,
 ): Promise<Float32Array> {
-  const correction = await sums(
-    rows.map(({ candidates, weights }) => ({ rows: candidates.rows, weights: weights.others })),
-  );
-  for (const [row, { pair, weights }] of rows.entries()) {
-    const own = 1 - weights.target;
-    const scale = pair.time >= 1 ? 0 : 1 / (1 - pair.time);
-    for (let k = 0, at = row * elements; k < elements; k++, at++) {
-      correction[at] = scale * (correction[at]! - own * pair.target[k]!);
+  const isLate = ({ pair }: WeighedRow) => sums === null || pair.time >= lateTime;
+  const parts = rows.map((row) => (isLate(row) ? nothing : { rows: row.candidates.rows, weights: row.weights.others }));
+  const correction = sums === null ? new Float32Array(rows.length * elements) : await sums(parts);
+  for (const [number, row] of rows.entries()) {
+    const { pair, candidates, weights } = row;
+    const line = correction.subarray(number * elements, (number + 1) * elements);
+    if (isLate(row)) {
+      line.set(bankCorrection(pair, candidates, weights.others));
+      continue;
     }
-  }
-  return correction;
-}
-
-/** The same from differences, row by row. */
-function summed(rows: readonly WeighedRow[], elements: number): Float32Array {
-  const correction = new Float32Array(rows.length * elements);
-  for (const [row, { pair, candidates, weights }] of rows.entries()) {
-    correction.set(bankCorrection(pair, candidates, weights.others), row * elements);
+    const scale = 1 / (1 - pair.time);
+    for (let k = 0; k < elements; k++) line[k] = scale * (line[k]! - (1 - weights.target) * pair.target[k]!);
   }
   return correction;
 }
@@ -101,8 +103,7 @@ export function efmTarget(options: EfmOptions, { data, tools, seed }: EfmParts):
       const drawn = draw({ numbers, labels: batch.labels }, stream(seed, 'efm-bank', imagesSeen));
       const banks = await matrices.prepare(batch, drawn);
       const rows = await weighedRows(batch, banks);
-      const { sums } = banks;
-      const correction = sums === null ? summed(rows, data.elements) : await corrected(rows, sums, data.elements);
+      const correction = await corrections(rows, banks.sums, data.elements);
       const mean = (value: (row: WeighedRow) => number) => rows.reduce((sum, row) => sum + value(row), 0) / rows.length;
       return {
         correction,
