@@ -6,7 +6,8 @@ import type { Runtime } from '../engine/runtime.ts';
 import { ConfigError } from '../errors.ts';
 import type { TrainingEvent } from '../training/loop.ts';
 import { lockName } from '../training/run-lock.ts';
-import { parseConfig, type RunConfig } from './config.ts';
+import { type AutoencoderConfig, parseAnyConfig } from './autoencoder-config.ts';
+import type { RunConfig } from './config.ts';
 
 export interface RunDirectory {
   readonly path: string;
@@ -55,7 +56,7 @@ export function checkFree(path: string): void {
  * Writes a run's config, and makes its folders. The config comes first: a folder with a config can be resumed, one without is
  * free for a new run, and a kill at any moment leaves one of the two.
  */
-export function writeRunConfig(path: string, config: RunConfig): RunDirectory {
+export function writeRunConfig(path: string, config: RunConfig | AutoencoderConfig): RunDirectory {
   const directory = runDirectory(path);
   writeJson(join(path, configName), config);
   mkdirSync(directory.checkpoints, { recursive: true });
@@ -63,8 +64,30 @@ export function writeRunConfig(path: string, config: RunConfig): RunDirectory {
   return directory;
 }
 
-/** Config of a run. @throws ConfigError if the folder holds no run or its config is not valid. */
+/** Config of a flow's run. @throws ConfigError if the folder holds no run of a flow or its config is not valid. */
 export function readRunConfig(path: string): RunConfig {
+  const config = readAnyConfig(path);
+  if (!('autoencoder' in config)) return config;
+  throw otherKind(path, 'a flow', 'an autoencoder');
+}
+
+/** Config of an autoencoder's run. @throws ConfigError if the folder holds no such run or its config is not valid. */
+export function readAutoencoderConfig(path: string): AutoencoderConfig {
+  const config = readAnyConfig(path);
+  if ('autoencoder' in config) return config;
+  throw otherKind(path, 'an autoencoder', 'a flow');
+}
+
+function otherKind(path: string, wanted: string, found: string): ConfigError {
+  return new ConfigError({
+    expected: `\`${path}\` to be the run of ${wanted}`,
+    got: `that of ${found}`,
+    where: 'experiments/run-directory',
+  });
+}
+
+/** Config of a run of either kind. @throws ConfigError if the folder holds no run or its config is not valid. */
+export function readAnyConfig(path: string): RunConfig | AutoencoderConfig {
   const file = join(path, configName);
   let text: string;
   try {
@@ -78,7 +101,7 @@ export function readRunConfig(path: string): RunConfig {
     });
   }
   try {
-    return parseConfig(JSON.parse(text), file);
+    return parseAnyConfig(JSON.parse(text), file);
   } catch (cause) {
     if (cause instanceof SyntaxError)
       throw new ConfigError({

@@ -47,7 +47,10 @@ export async function openTrainedRun(directory: string): Promise<TrainedRun> {
 export type ParameterGroup = 'ema' | 'parameters';
 
 /** Which parameters a run offers to one who wants the averaged ones, or does not. */
-export function parameterGroup({ training }: RunConfig, wantsEma: boolean): ParameterGroup {
+export function parameterGroup(
+  { training }: { readonly training: Pick<RunConfig['training'], 'ema'> },
+  wantsEma: boolean,
+): ParameterGroup {
   return wantsEma && training.ema !== null ? 'ema' : 'parameters';
 }
 

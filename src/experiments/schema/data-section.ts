@@ -5,7 +5,8 @@ const seed = z.int().min(0).max(0xffffffff);
 
 const source = z.string().min(1);
 
-const images = z.strictObject({
+/** Images in section `data`. */
+export const imageDataSection = z.strictObject({
   kind: z.literal('images'),
   source: source.describe(
     "Images to learn from: 'fashion' or 'portraits' (they come with flowloom), or a path: folder of images, IDX, CIFAR binary, .npz.",
@@ -79,7 +80,7 @@ const vectors = z.strictObject({
 
 /** Section `data`. */
 export const dataSection = z
-  .discriminatedUnion('kind', [images, vectors])
+  .discriminatedUnion('kind', [imageDataSection, vectors])
   .describe('What is learned: images or vectors.');
 
 /** Section `latent`. */
