@@ -49,7 +49,7 @@ export interface LatentCacheHeader extends LatentCacheFacts {
   readonly moments: ChannelMoments | null;
 }
 
-/** An open cache that is complete. */
+/** A cache that is complete. */
 export interface LatentCache {
   readonly header: LatentCacheHeader & { readonly moments: ChannelMoments };
   /**
@@ -59,7 +59,6 @@ export interface LatentCache {
    * @throws DataError if the file was cut meanwhile, or mirrored images are asked of a cache without.
    */
   read(rows: Uint32Array, flipped: Uint8Array): Promise<Float32Array>;
-  close(): Promise<void>;
 }
 
 export function dataPath(folder: string): string {
@@ -84,7 +83,7 @@ export function rowBytes(facts: LatentCacheFacts): number {
   return latentElements(facts) * (facts.dtype === 'float16' ? 2 : 4);
 }
 
-/** Rows of a chunk of so many bytes, roughly. */
+/** The rows of a chunk. */
 export function rowsOfChunk(
   header: LatentCacheHeader,
   chunk: number,
@@ -139,8 +138,15 @@ export function readHeader(folder: string): LatentCacheHeader | null {
   }
 }
 
-/** @throws ConfigError if a cache is of something else: both hashes are named where encoder or images differ. */
-export function checkFacts(folder: string, found: LatentCacheFacts, wanted: LatentCacheFacts): void {
+/**
+ * @param wanted  without a dtype: any will do.
+ * @throws ConfigError if a cache is of something else: both hashes are named where encoder or images differ.
+ */
+export function checkFacts(
+  folder: string,
+  found: LatentCacheFacts,
+  { dtype = found.dtype, ...wanted }: Omit<LatentCacheFacts, 'dtype'> & Partial<LatentCacheFacts>,
+): void {
   const remedy = 'another folder for the cache, or to remove this one; the latents are then encoded again';
   const refuse = (expected: string, got: string) =>
     new ConfigError({ expected: `the cache \`${folder}\` to hold ${expected}`, got, where, remedy });
@@ -155,7 +161,7 @@ export function checkFacts(folder: string, found: LatentCacheFacts, wanted: Late
   }
   const shapes = [wanted, found].map(({ count, shape }) => `${count} x ${shape.join(' x ')}`);
   if (shapes[0] !== shapes[1]) throw refuse(`${shapes[0]} latents`, shapes[1]!);
-  if (wanted.dtype !== found.dtype) throw refuse(wanted.dtype, found.dtype);
+  if (dtype !== found.dtype) throw refuse(dtype, found.dtype);
   if (wanted.flips && !found.flips) throw refuse('mirrored images, too', 'none: it was made without flips');
 }
 
@@ -205,23 +211,30 @@ function rowRuns(rows: readonly number[]): RowRun[] {
  * @returns `null` if there is no cache, or it is not complete.
  * @throws ConfigError if it is of something else (see `checkFacts`); DataError if it is damaged.
  */
-export async function openLatentCache(folder: string, wanted: LatentCacheFacts): Promise<LatentCache | null> {
+export async function openLatentCache(
+  folder: string,
+  wanted: Omit<LatentCacheFacts, 'dtype'>,
+): Promise<LatentCache | null> {
   const header = readHeader(folder);
   if (header === null) return null;
   checkFacts(folder, header, wanted);
   const { moments } = header;
   if (moments === null) return null;
+  const intact = await withValues(folder, (handle) => intactChunks(handle, header));
+  if (intact < chunkCount(header)) throw damaged(folder, `values whose checksum differs, in chunk ${intact}`);
+  return { header: { ...header, moments }, read: rowReader(folder, header) };
+}
+
+/** Opens the values for as long as `use` takes, so that a cache that nobody reads holds no file open. */
+async function withValues<T>(folder: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
   const handle = await open(dataPath(folder), 'r').catch((cause: NodeJS.ErrnoException) => {
     throw damaged(folder, `no readable values: ${cause.code}`, cause);
   });
   try {
-    const intact = await intactChunks(handle, header);
-    if (intact < chunkCount(header)) throw damaged(folder, `values whose checksum differs, in chunk ${intact}`);
-  } catch (error) {
+    return await use(handle);
+  } finally {
     await handle.close();
-    throw error;
   }
-  return { header: { ...header, moments }, read: rowReader(folder, handle, header), close: () => handle.close() };
 }
 
 /** How many chunks from the first on have the bytes that their checksums say. */
@@ -238,7 +251,7 @@ export async function intactChunks(handle: FileHandle, header: LatentCacheHeader
   return header.checksums.length;
 }
 
-function rowReader(folder: string, handle: FileHandle, header: LatentCacheHeader): LatentCache['read'] {
+function rowReader(folder: string, header: LatentCacheHeader): LatentCache['read'] {
   const elements = latentElements(header);
   const bytesOfRow = rowBytes(header);
   const decode = latentDecoder(header.dtype);
@@ -246,12 +259,14 @@ function rowReader(folder: string, handle: FileHandle, header: LatentCacheHeader
     if (!header.flips && flipped.includes(1)) throw damaged(folder, 'no mirrored images');
     const values = new Float32Array(rows.length * elements);
     const runs = rowRuns(Array.from(rows, (row, i) => row + (flipped[i] === 1 ? header.count : 0)));
-    await eachConcurrently(runs.length, async (i) => {
-      const { first, place, length } = runs[i];
-      const bytes = new Uint8Array(length * bytesOfRow);
-      await readAt(handle, bytes, first * bytesOfRow);
-      decode(bytes, values.subarray(place * elements, (place + length) * elements));
-    });
+    await withValues(folder, (handle) =>
+      eachConcurrently(runs.length, async (i) => {
+        const { first, place, length } = runs[i];
+        const bytes = new Uint8Array(length * bytesOfRow);
+        await readAt(handle, bytes, first * bytesOfRow);
+        decode(bytes, values.subarray(place * elements, (place + length) * elements));
+      }),
+    );
     return values;
   };
 }
