@@ -9,7 +9,7 @@ import { type Checkpoint, latestCheckpoint, openCheckpoint } from '../training/c
 import type { AutoencoderConfig } from './autoencoder-config.ts';
 import { buildAutoencoder } from './build.ts';
 import { readAutoencoderConfig, runDirectory } from './run-directory.ts';
-import { parameterGroup, readParameters } from './trained-run.ts';
+import { parameterGroup, readParameters } from './run-parameters.ts';
 
 /** An autoencoder with its parameters. */
 export interface AutoencoderRun {

@@ -36,9 +36,16 @@ import { openTrainingEvaluation, type TrainingEvaluation } from './training-eval
 /** Configs are equal but for what may change between the parts of a run. */
 function sameRun(a: RunConfig, b: RunConfig): boolean {
   // Where samples are judged, how they are made belongs to the run.
-  const identity = ({ runtime: _runtime, sampling, name: _name, ...rest }: RunConfig) =>
-    JSON.stringify([rest, rest.training.evaluation === null ? null : sampling]);
+  const identity = ({ runtime: _runtime, sampling, name: _name, latent, ...rest }: RunConfig) =>
+    JSON.stringify([rest, rest.training.evaluation === null ? null : sampling, latentIdentity(latent)]);
   return identity(a) === identity(b);
+}
+
+/** A latent space is told by its encoder's hash: the folders of the encoder and of its latents may move. */
+function latentIdentity(latent: RunConfig['latent']) {
+  if (latent.kind === 'identity') return latent;
+  const { run: _run, cache: _cache, dtype: _dtype, ...rest } = latent;
+  return rest;
 }
 
 /** @throws ConfigError if the request does not fit what is in its folder. */
@@ -92,11 +99,20 @@ interface PreparedRun {
  *   CheckpointError if the folder is in use or damaged; NumericalError if the loss is not finite.
  */
 export async function train(request: TrainRequest): Promise<TrainOutcome> {
-  const { config } = request;
   checkDirectory(request);
+  const data = await openRunData(request.config, request);
+  try {
+    // With what the run keeps of its latent space.
+    return await trainOn(data, { ...request, config: { ...request.config, latent: data.section } });
+  } finally {
+    data.release();
+  }
+}
+
+async function trainOn(data: RunData, request: TrainRequest): Promise<TrainOutcome> {
+  const { config } = request;
   const runtime = await openNativeRuntime(config.runtime);
   try {
-    const data = await openRunData(config);
     const model = modelFor(config, data);
     const target = openTarget(config, data);
     const pairing = openCoupling(config, data);
