@@ -18,6 +18,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
     train: async (request) => (await loadRunner()).train(request),
     sample: async (request) => (await loadRunner()).sample(request),
     evaluate: async (request) => (await loadRunner()).evaluate(request),
+    encode: async (request) => (await loadRunner()).encode(request),
     exportRun: async (request) => (await loadRunner()).exportRun(request),
     importRun: async (request) => (await loadRunner()).importRun(request),
     analyzeBounds: async (request) => (await loadRunner()).analyzeBounds(request),

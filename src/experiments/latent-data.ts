@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { CouplingData } from '../coupling/whole-cost.ts';
 import type { ImageDataset } from '../data/image-dataset.ts';
-import type { LatentCache } from '../data/latent-cache.ts';
+import type { LatentCache, LatentDtype } from '../data/latent-cache.ts';
 import { hasTestSplit, openDataset, type Split } from '../data/open-dataset.ts';
 import { type DataOrder, dataOrder } from '../data/order.ts';
 import { elementCount } from '../engine/shape.ts';
@@ -67,10 +67,13 @@ export async function openConfiguredAutoencoder({ run, encoder }: AutoencoderLat
   });
 }
 
-/** Folder of a config's cache: its own, or one that is named by the encoder and the training images. */
-async function folderOf({ data, latent }: LatentConfig, train: ImageDataset, encoder: string): Promise<string> {
-  if (latent.cache !== null) return latent.cache;
-  const key = JSON.stringify([encoder, await imagesDigest(train), data.heldOut, data.flip, latent.dtype]);
+/** Where a cache is that is given no folder: in the user's cache folder, named by what it depends on. */
+export async function usualCacheFolder(
+  { data, dtype }: { readonly data: ImageData; readonly dtype: LatentDtype },
+  train: ImageDataset,
+  encoder: string,
+): Promise<string> {
+  const key = JSON.stringify([encoder, await imagesDigest(train), data.heldOut, data.flip, dtype]);
   return join(cacheFolder(), 'latents', createHash('sha256').update(key).digest('hex').slice(0, 32));
 }
 
@@ -78,12 +81,13 @@ async function folderOf({ data, latent }: LatentConfig, train: ImageDataset, enc
 function lazyCaches(config: LatentConfig, train: ImageDataset, autoencoder: AutoencoderRun, options: WorkOptions) {
   const { data, latent, runtime } = config;
   const opened = new Map<Split, Promise<LatentCache>>();
-  const folder = folderOf(config, train, autoencoder.hash);
+  const { cache, dtype } = latent;
+  const folder = cache === null ? usualCacheFolder({ data, dtype }, train, autoencoder.hash) : Promise.resolve(cache);
   folder.catch(() => {});
   const open = async (split: Split, set: ImageDataset) => {
     const name = storedDataName({ data }, split);
     const flips = split === 'train' && data.flip;
-    const order: EncodeOrder = { set, name, autoencoder, dtype: latent.dtype, flips, runtime };
+    const order: EncodeOrder = { set, name, autoencoder, dtype, flips, runtime };
     return openOrEncode(join(await folder, cacheParts[split]), order, options);
   };
   return (split: Split, set: ImageDataset): Promise<LatentCache> => {

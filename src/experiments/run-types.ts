@@ -13,6 +13,7 @@ import type { ClosedFormOutcome, ClosedFormRequest } from './closed-form-request
 import type { RunConfig } from './config.ts';
 import type { CouplingOutcome, CouplingRequest } from './coupling-request.ts';
 import type { CurvatureOutcome, CurvatureRequest } from './curvature-request.ts';
+import type { EncodeOutcome, EncodeRequest } from './encode-request.ts';
 import type { EvaluateOutcome, EvaluateRequest } from './evaluate-request.ts';
 import type { ExportOutcome, ExportRequest } from './export-request.ts';
 import type { ImportOutcome, ImportRequest } from './import-request.ts';
@@ -132,6 +133,7 @@ export interface Runner {
   train(request: TrainRequest): Promise<TrainOutcome>;
   sample(request: SampleRequest): Promise<SampleOutcome>;
   evaluate(request: EvaluateRequest): Promise<EvaluateOutcome>;
+  encode(request: EncodeRequest): Promise<EncodeOutcome>;
   exportRun(request: ExportRequest): Promise<ExportOutcome>;
   importRun(request: ImportRequest): Promise<ImportOutcome>;
   analyzeBounds(request: BoundsRequest): Promise<BoundsOutcome>;

@@ -5,6 +5,7 @@ import { analyzeClosedForm } from './analyze-closed-form.ts';
 import { analyzeCoupling } from './analyze-coupling.ts';
 import { analyzeCurvature } from './analyze-curvature.ts';
 import { analyzePruningStability } from './analyze-pruning-stability.ts';
+import { encode } from './encode-data.ts';
 import { evaluate } from './evaluate.ts';
 import { exportRun } from './export-run.ts';
 import { importRun } from './import-run.ts';
@@ -16,6 +17,7 @@ export const runner: Runner = {
   train,
   sample,
   evaluate,
+  encode,
   exportRun,
   importRun,
   analyzeBounds,

@@ -57,6 +57,7 @@ export function fakeRunner(train: (request: TrainRequest) => Promise<TrainOutcom
       return { samples: request.seeds.length, seconds: 2, evaluations: 40, converged: true, paths };
     },
     evaluate: () => Promise.reject(new Error('unexpected evaluation')),
+    encode: () => Promise.reject(new Error('unexpected encoding')),
     exportRun: () => Promise.reject(new Error('unexpected export')),
     importRun: () => Promise.reject(new Error('unexpected import')),
     analyzeBounds: () => Promise.reject(new Error('unexpected analysis')),
