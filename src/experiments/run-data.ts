@@ -87,7 +87,7 @@ export async function openStoredData({ data }: RunConfig, split: Split): Promise
 }
 
 /** What conventions call the data: source, part, and what of the config changes them. */
-export function storedDataName({ data }: RunConfig, split: Split): string {
+export function storedDataName({ data }: Pick<RunConfig, 'data'>, split: Split): string {
   const { source } = data;
   const part = split === 'train' ? 'train' : 'held out';
   if (data.kind === 'vectors') return source.endsWith('.npz') ? source : `${source} ${part}, seed ${data.seed}`;
