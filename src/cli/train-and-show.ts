@@ -7,13 +7,17 @@ import type { CommandContext } from './context.ts';
 import { interruptedStatus, withInterrupt } from './interrupt.ts';
 import { createProgress, formatDuration, showEvent } from './progress.ts';
 
-/** A training that a command asks for. */
-export interface TrainingOrder {
-  readonly config: RunConfig;
+/** Where a command trains, and how it tells of it. */
+export interface FolderOrder {
   readonly directory: string;
   readonly resume: boolean;
   /** Whether the results end with one JSON line. */
   readonly json: boolean;
+}
+
+/** A training of a flow that a command asks for. */
+export interface TrainingOrder extends FolderOrder {
+  readonly config: RunConfig;
 }
 
 /** Trains, makes samples and the training curve, and prints the results; after an interrupt it says how to go on. */
@@ -43,7 +47,7 @@ export async function trainAndShow(context: CommandContext, order: TrainingOrder
 }
 
 /** Handler of a training's failure: a folder in which nothing was done yet would only take a number. */
-function leaveNoEmptyFolder(directory: string) {
+export function leaveNoEmptyFolder(directory: string) {
   return (error: unknown): never => {
     try {
       rmdirSync(directory);
@@ -54,7 +58,8 @@ function leaveNoEmptyFolder(directory: string) {
   };
 }
 
-function lossText({ loss, standardError, samples }: LossEstimate): string {
+/** A mean loss for people. */
+export function lossText({ loss, standardError, samples }: LossEstimate): string {
   return `${loss.toFixed(4)} ± ${standardError.toFixed(4)}  (${samples} held out)`;
 }
 
@@ -84,6 +89,11 @@ function resultLines(outcome: TrainOutcome, { curve, grid, arrays, rowNames, sam
     ...(rowNames === null ? [] : [['  rows', rowNames.join(', ')] as const]),
     ['training curve', curve],
   ];
+  return twoColumns(rows);
+}
+
+/** Rows as lines whose values begin in one column. */
+export function twoColumns(rows: readonly (readonly [string, string])[]): string[] {
   const width = Math.max(...rows.map(([what]) => what.length));
   return rows.map(([what, value]) => `${what.padEnd(width)}  ${value}`);
 }

@@ -52,15 +52,15 @@ function crossFaults({ autoencoder, loss, training, data }: AutoencoderConfig): 
   const demand = (met: boolean, sentence: string) => {
     if (!met) faults.push(sentence);
   };
-  const { size, multipliers, channels, attentionResolutions } = autoencoder;
+  const { size, multipliers, channels, groups, attentionResolutions } = autoencoder;
   const factor = 2 ** (multipliers.length - 1);
   demand(
     size % factor === 0,
     `Expected \`autoencoder.size\` to be a multiple of ${factor}, for ${multipliers.length} levels; got ${size}.`,
   );
   demand(
-    channels % 32 === 0,
-    `Expected \`autoencoder.channels\` to be a multiple of 32, the groups of the norms; got ${channels}.`,
+    channels % groups === 0,
+    `Expected \`autoencoder.channels\` to be a multiple of \`autoencoder.groups\` = ${groups}; got ${channels}.`,
   );
   const sides = multipliers.map((_, level) => size / 2 ** level);
   demand(

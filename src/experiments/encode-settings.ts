@@ -7,8 +7,8 @@ import type { AutoencoderConfig } from './autoencoder-config.ts';
 import type { RunConfig } from './config.ts';
 import type { EncodeSettings } from './encode-request.ts';
 import { applyOverrides, parseOverride } from './overrides.ts';
-import { presets } from './presets/table.ts';
-import { readConfig } from './read-config.ts';
+import { autoencoderPresets, presets } from './presets/table.ts';
+import { readAnyConfig } from './read-config.ts';
 import { readAutoencoderConfig } from './run-directory.ts';
 import { runFolderOf } from './run-path.ts';
 import { imageDataSection } from './schema/data-section.ts';
@@ -29,12 +29,14 @@ export interface EncodeChoices {
 }
 
 function isConfig(source: string): boolean {
-  return Object.hasOwn(presets, source) || ['.yaml', '.yml', '.json'].includes(extname(source));
+  return (
+    Object.hasOwn({ ...presets, ...autoencoderPresets }, source) || ['.yaml', '.yml', '.json'].includes(extname(source))
+  );
 }
 
 /** Section `data` of a config, as it is written there. */
 function dataOfConfig(source: string): RunConfig['data'] | AutoencoderConfig['data'] {
-  return readConfig(source).data;
+  return readAnyConfig(source).data;
 }
 
 /** Images from a path, of folders in the size of the autoencoder. */

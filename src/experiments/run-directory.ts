@@ -66,14 +66,14 @@ export function writeRunConfig(path: string, config: RunConfig | AutoencoderConf
 
 /** Config of a flow's run. @throws ConfigError if the folder holds no run of a flow or its config is not valid. */
 export function readRunConfig(path: string): RunConfig {
-  const config = readAnyConfig(path);
+  const config = readAnyRunConfig(path);
   if (!('autoencoder' in config)) return config;
   throw otherKind(path, 'a flow', 'an autoencoder');
 }
 
 /** Config of an autoencoder's run. @throws ConfigError if the folder holds no such run or its config is not valid. */
 export function readAutoencoderConfig(path: string): AutoencoderConfig {
-  const config = readAnyConfig(path);
+  const config = readAnyRunConfig(path);
   if ('autoencoder' in config) return config;
   throw otherKind(path, 'an autoencoder', 'a flow');
 }
@@ -87,7 +87,7 @@ function otherKind(path: string, wanted: string, found: string): ConfigError {
 }
 
 /** Config of a run of either kind. @throws ConfigError if the folder holds no run or its config is not valid. */
-export function readAnyConfig(path: string): RunConfig | AutoencoderConfig {
+export function readAnyRunConfig(path: string): RunConfig | AutoencoderConfig {
   const file = join(path, configName);
   let text: string;
   try {

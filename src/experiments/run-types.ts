@@ -19,6 +19,7 @@ import type { ExportOutcome, ExportRequest } from './export-request.ts';
 import type { ImportOutcome, ImportRequest } from './import-request.ts';
 import type { PruningOutcome, PruningRequest } from './pruning-request.ts';
 import type { SampleSourceRequest } from './sample-source.ts';
+import type { AutoencoderOutcome, AutoencoderRequest } from './train-autoencoder.ts';
 
 export type { CheckpointEvent, CouplingEvent, EvaluationEvent, PreliminaryEvent, StepEvent, ValidationEvent };
 
@@ -131,6 +132,7 @@ export interface SampleOutcome {
 /** The functions of `run.ts`, as the command line uses them. */
 export interface Runner {
   train(request: TrainRequest): Promise<TrainOutcome>;
+  trainAutoencoder(request: AutoencoderRequest): Promise<AutoencoderOutcome>;
   sample(request: SampleRequest): Promise<SampleOutcome>;
   evaluate(request: EvaluateRequest): Promise<EvaluateOutcome>;
   encode(request: EncodeRequest): Promise<EncodeOutcome>;

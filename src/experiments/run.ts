@@ -11,10 +11,12 @@ import { exportRun } from './export-run.ts';
 import { importRun } from './import-run.ts';
 import type { Runner } from './run-types.ts';
 import { sample } from './sample-run.ts';
+import { trainAutoencoder } from './train-autoencoder.ts';
 import { train } from './train-run.ts';
 
 export const runner: Runner = {
   train,
+  trainAutoencoder,
   sample,
   evaluate,
   encode,

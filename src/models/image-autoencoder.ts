@@ -1,10 +1,11 @@
 /** What every autoencoder of images offers to training, encoding and decoding, and the two kinds as such. */
 import { multiply } from '../engine/ops.ts';
+import { elementCount } from '../engine/shape.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { TensorTree } from '../engine/trace.ts';
 import type { RandomStream } from '../numerics/stream.ts';
 import type { AutoencoderOptions } from './autoencoder.ts';
-import { codeCounts, reviveDeadCodes } from './codebook-usage.ts';
+import { type CodebookUsage, codebookUsage, codeCounts, reviveDeadCodes } from './codebook-usage.ts';
 import { gaussianDivergence, type KlAutoencoderParameters, klAutoencoder, sampleGaussian } from './kl-autoencoder.ts';
 import type { ParameterTree, TensorsOf } from './parameters.ts';
 import { type VqVaeOptions, type VqVaeParameters, vqVae } from './vq-vae.ts';
@@ -15,8 +16,8 @@ export interface Reconstruction {
   readonly pictures: Tensor;
   /** The loss of what lies between encoder and decoder, with its weight, [batch]. */
   readonly bottleneck: Tensor;
-  /** How many positions chose each code, float32 [codes]; `null` without a codebook. */
-  readonly counts: Tensor | null;
+  /** The code of each position, int64 [batch, height, width]; `null` without a codebook. */
+  readonly indices: Tensor | null;
   /** Latents before they are quantised or drawn, float [batch, ...latents]. */
   readonly latents: Tensor;
 }
@@ -27,9 +28,13 @@ export interface Codebook {
   readonly path: string;
   readonly codes: number;
   readonly channels: number;
+  /** How many positions chose each code, in a graph: float32 [codes]. */
+  counts(indices: Tensor): Tensor;
+  /** Statistics of such counts. @throws ConfigError if nothing was counted. */
+  usage(counts: ArrayLike<number>): CodebookUsage;
   /**
-   * The codebook with every code of fewer than `least` choices replaced by a column of `latents`.
-   * @param latents  float32 [batch, channels, height, width].
+   * The codebook with every code of fewer than `least` choices replaced by the latent vector of a position, drawn with replacement.
+   * @param options.latents  float32 [batch, channels, positions].
    */
   revive(
     codebook: Float32Array,
@@ -103,6 +108,8 @@ export function vqAutoencoder(options: VqVaeOptions): ImageAutoencoder {
       path: 'codebook',
       codes,
       channels: latents.shape[0],
+      counts: (indices) => codeCounts(indices, codes),
+      usage: codebookUsage,
       revive(codebook, { latents: maps, positions, ...rest }) {
         return reviveDeadCodes(codebook, { ...rest, rows: rowsOf(maps, latents.shape[0], positions) });
       },
@@ -116,7 +123,7 @@ export function vqAutoencoder(options: VqVaeOptions): ImageAutoencoder {
       return {
         pictures: network.decode(parameters, quantized),
         bottleneck: loss,
-        counts: codeCounts(indices, codes),
+        indices,
         latents: maps,
       };
     },
@@ -124,12 +131,17 @@ export function vqAutoencoder(options: VqVaeOptions): ImageAutoencoder {
 }
 
 export interface KlImageOptions extends AutoencoderOptions {
-  /** Factor of the divergence from the standard normal, in nats summed over a sample's latents. */
+  /**
+   * Factor of the divergence from the standard normal, in nats summed over a sample's latents, against errors that are summed over its
+   * pixels' channels, as in the published code of [rombach:22].
+   */
   readonly divergence: number;
 }
 
 /** `klAutoencoder` as an image autoencoder. @throws ConfigError as it does. */
 export function klImageAutoencoder({ divergence, ...options }: KlImageOptions): ImageAutoencoder {
+  // Errors are means here.
+  const factor = divergence / elementCount(options.shape);
   const network = klAutoencoder(options);
   type Tensors = TensorsOf<KlAutoencoderParameters>;
   return {
@@ -147,8 +159,8 @@ export function klImageAutoencoder({ divergence, ...options }: KlImageOptions): 
       const drawn = noise === null ? gaussian.mean : sampleGaussian(gaussian, noise);
       return {
         pictures: network.decode(parameters, drawn),
-        bottleneck: multiply(gaussianDivergence(gaussian), divergence),
-        counts: null,
+        bottleneck: multiply(gaussianDivergence(gaussian), factor),
+        indices: null,
         latents: gaussian.mean,
       };
     },

@@ -50,6 +50,7 @@ export function fakeRunner(train: (request: TrainRequest) => Promise<TrainOutcom
       trained.push(request);
       return train(request);
     },
+    trainAutoencoder: () => Promise.reject(new Error('unexpected training')),
     async sample(request) {
       sampled.push(request);
       request.onEvent({ kind: 'sample', done: 1, count: 2, secondsLeft: 1 });

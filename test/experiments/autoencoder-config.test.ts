@@ -28,6 +28,7 @@ describe('the config of an autoencoder', () => {
       multipliers: [1, 2, 4, 4],
       blocks: 2,
       attentionResolutions: [],
+      groups: 32,
       latentChannels: 4,
       codes: 8192,
       commitment: 0.25,
@@ -50,7 +51,7 @@ describe('the config of an autoencoder', () => {
     };
     expect(() => parseAutoencoderConfig(faulty, 'faulty')).toThrow(`The config faulty has 4 faults:
   Expected \`autoencoder.size\` to be a multiple of 8, for 4 levels; got 60.
-  Expected \`autoencoder.channels\` to be a multiple of 32, the groups of the norms; got 48.
+  Expected \`autoencoder.channels\` to be a multiple of \`autoencoder.groups\` = 32; got 48.
   Expected \`autoencoder.attentionResolutions\` to be sides of maps, 60, 30, 15, 7.5; got [7].
   Expected \`data.size\` to be \`autoencoder.size\` = 60; got 32.`);
   });

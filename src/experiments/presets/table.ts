@@ -1,5 +1,7 @@
 /** All presets by name. */
+import type { AutoencoderConfigInput } from '../autoencoder-config.ts';
 import type { RunConfigInput } from '../config.ts';
+import { celebaHqVq, ffhqVq, imagenetKl, imagenetVq } from './autoencoders-256.ts';
 import { cifar10Loom } from './cifar10-loom.ts';
 import { cifar10Unet } from './cifar10-unet.ts';
 import { fashionDit } from './fashion-dit.ts';
@@ -7,9 +9,10 @@ import { fashionUnet } from './fashion-unet.ts';
 import { imagenet32Loom } from './imagenet32-loom.ts';
 import { imagenet64Loom } from './imagenet64-loom.ts';
 import { portraitsUnet } from './portraits-unet.ts';
+import { portraitsVq } from './portraits-vq.ts';
 import { twoMoonsMlp } from './two-moons-mlp.ts';
 
-/** Presets by name; a preset is a config like a user's own. */
+/** Presets of flows by name; a preset is a config like a user's own. */
 export const presets: Readonly<Record<string, RunConfigInput>> = {
   'fashion-unet': fashionUnet,
   'fashion-dit': fashionDit,
@@ -19,4 +22,13 @@ export const presets: Readonly<Record<string, RunConfigInput>> = {
   'cifar10-loom': cifar10Loom,
   'imagenet32-loom': imagenet32Loom,
   'imagenet64-loom': imagenet64Loom,
+};
+
+/** Presets of autoencoders by name. */
+export const autoencoderPresets: Readonly<Record<string, AutoencoderConfigInput>> = {
+  'portraits-vq': portraitsVq,
+  'celeba-hq-vq': celebaHqVq,
+  'ffhq-vq': ffhqVq,
+  'imagenet-vq': imagenetVq,
+  'imagenet-kl': imagenetKl,
 };

@@ -9,7 +9,7 @@ const sizes = {
     .union([z.literal(1), z.literal(3)])
     .default(3)
     .describe('Channels of the pictures: 1 grey, 3 RGB.'),
-  channels: count.default(128).describe('Channels that the multipliers multiply; a multiple of 32.'),
+  channels: count.default(128).describe('Channels that the multipliers multiply; `groups` divides them.'),
   multipliers: z
     .array(count)
     .min(1)
@@ -24,6 +24,7 @@ const sizes = {
     .describe(
       'Sides of the maps whose blocks are followed by attention; the smallest maps attend in the middle anyway.',
     ),
+  groups: count.default(32).describe('Groups of the norms; they divide the channels of every level.'),
   latentChannels: count.default(4).describe('Channels of the latents.'),
 };
 
@@ -57,7 +58,9 @@ export const autoencoderSection = z
         .number()
         .min(0)
         .default(1e-6)
-        .describe("Factor of the divergence from the standard normal, in nats summed over a picture's latents."),
+        .describe(
+          "Factor of the divergence from the standard normal, in nats summed over a picture's latents, against errors summed over its pixels.",
+        ),
     }),
   ])
   .describe('The network: vq quantises latents to a codebook, kl draws them from a Gaussian.');
