@@ -59,11 +59,12 @@ async function encodeAndShow({ terminal, runner }: CommandContext, settings: Enc
     runner.encode({ ...settings, signal, onEvent: showEvent.bind(null, progress) }),
   );
   progress.end();
-  for (const line of outcomeLines(outcome)) terminal.out(line);
+  for (const line of encodingLines(outcome)) terminal.out(line);
   if (json) terminal.out(JSON.stringify(outcome));
 }
 
-function outcomeLines({ folder, encoder, dtype, flips, shape, normalization, parts, seconds }: EncodeOutcome) {
+/** Results as lines of two columns: what, and its value. */
+export function encodingLines({ folder, encoder, dtype, flips, shape, normalization, parts, seconds }: EncodeOutcome) {
   const numbers = (values: readonly number[]) => values.map((value) => value.toPrecision(4)).join(', ');
   const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   return [

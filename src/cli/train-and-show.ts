@@ -41,7 +41,7 @@ export async function trainAndShow(context: CommandContext, order: TrainingOrder
     progress.print('Sampling');
     const conclusion = await concludeRun(runner, outcome, { signal, onEvent });
     progress.end();
-    for (const line of resultLines(outcome, conclusion)) terminal.out(line);
+    for (const line of trainingLines(outcome, conclusion)) terminal.out(line);
     if (json) terminal.out(JSON.stringify({ ...outcome, ...conclusion }));
   });
 }
@@ -64,7 +64,10 @@ export function lossText({ loss, standardError, samples }: LossEstimate): string
 }
 
 /** Results as lines of two columns: what, and its value. */
-function resultLines(outcome: TrainOutcome, { curve, grid, arrays, rowNames, sampling }: Conclusion): string[] {
+export function trainingLines(
+  outcome: TrainOutcome,
+  { curve, grid, arrays, rowNames, sampling }: Conclusion,
+): string[] {
   const { validation, untrained, constant, stoppedEarly, best, skippedImages } = outcome;
   const rows: (readonly [string, string])[] = [
     ['run', outcome.directory],

@@ -25,14 +25,14 @@ export async function trainAutoencoderAndShow(
       context.setStatus(interruptedStatus);
       terminal.err(`Saved at ${outcome.imagesSeen} images. To go on: flowloom train --resume ${directory}\n`);
     } else {
-      for (const line of resultLines(outcome)) terminal.out(line);
+      for (const line of autoencoderLines(outcome)) terminal.out(line);
     }
     if (json) terminal.out(JSON.stringify(outcome));
   });
 }
 
 /** Results as lines of two columns: what, and its value. */
-function resultLines(outcome: AutoencoderOutcome): string[] {
+export function autoencoderLines(outcome: AutoencoderOutcome): string[] {
   const { reconstruction, discriminatorParameterCount, latents, skippedImages, curve } = outcome;
   const discriminator =
     discriminatorParameterCount === 0 ? '' : `, and ${discriminatorParameterCount} of the discriminator`;

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { ConfigError } from '../errors.ts';
-import type { AutoencoderConfig } from '../experiments/autoencoder-config.ts';
-import type { RunConfig } from '../experiments/config.ts';
+import type { AnyConfig } from '../experiments/any-config.ts';
 import { readAnyConfig, reviseAnyConfig } from '../experiments/read-config.ts';
 import { readAnyRunConfig } from '../experiments/run-directory.ts';
 import { claimRunPath, nextRunPath } from '../experiments/run-path.ts';
@@ -9,6 +8,7 @@ import type { CommandContext } from './context.ts';
 import { addSharedFlags, printSettings, repeatedFlag, type SharedFlags } from './shared-flags.ts';
 import { trainAndShow } from './train-and-show.ts';
 import { trainAutoencoderAndShow } from './train-autoencoder-and-show.ts';
+import { trainStagesAndShow } from './train-stages-and-show.ts';
 
 interface TrainFlags extends SharedFlags {
   readonly set?: readonly string[];
@@ -16,10 +16,10 @@ interface TrainFlags extends SharedFlags {
   readonly resume?: string;
 }
 
-/** `train <preset or config file>`: trains a flow or an autoencoder in a new folder of runs/, or goes on with a run. */
+/** `train <preset or config file>`: trains a flow, an autoencoder or both in stages in a new folder of runs/, or goes on with a run. */
 export function trainCommand(context: CommandContext): Command {
   const command = new Command('train')
-    .description('train a flow or an autoencoder; a run can be interrupted or killed, and resumed')
+    .description('train a flow, an autoencoder, or both in stages; a run can be interrupted or killed, and resumed')
     .argument('[preset or config]', 'name of a preset, or path of a YAML or JSON file')
     .option('--set <path=value>', 'change a setting, for instance training.batchSize=32; may be repeated', repeatedFlag)
     .option('--run <folder>', 'folder of the run (default: runs/<n>-<name>)')
@@ -30,12 +30,13 @@ export function trainCommand(context: CommandContext): Command {
     if (dryRun) return printSettings(context.terminal, { json }, config);
     const directory = resume ?? flags.run ?? claimRunPath(config.name);
     const order = { directory, resume: resume !== undefined, json };
+    if ('stages' in config) return trainStagesAndShow(context, { config, ...order });
     if ('autoencoder' in config) return trainAutoencoderAndShow(context, { config, ...order });
     await trainAndShow(context, { config, ...order });
   });
 }
 
-function readSettings(source: string | undefined, flags: TrainFlags): RunConfig | AutoencoderConfig {
+function readSettings(source: string | undefined, flags: TrainFlags): AnyConfig {
   const { resume, run, set = [] } = flags;
   const seed = flags.seed ?? null;
   if (resume === undefined) {

@@ -1,13 +1,6 @@
 /** The config of an autoencoder's run. It is told apart from a flow's by its section `autoencoder`, which that has not. */
 import { z } from 'zod';
-import {
-  type DeepReadonly,
-  fileJsonSchema,
-  identityFields,
-  parseBySchema,
-  parseConfig,
-  type RunConfig,
-} from './config.ts';
+import { type DeepReadonly, fileJsonSchema, identityFields, parseBySchema } from './config.ts';
 import { autoencoderSection, lossSection } from './schema/autoencoder-section.ts';
 import { imageDataSection } from './schema/data-section.ts';
 import { runtimeSection } from './schema/sampling-section.ts';
@@ -36,18 +29,17 @@ export function autoencoderJsonSchema(): Record<string, unknown> {
 
 /** A complete config from what a file holds. @throws ConfigError as `parseConfig`. */
 export function parseAutoencoderConfig(value: unknown, from: string): AutoencoderConfig {
-  const kind = { schema: autoencoderConfigSchema, jsonSchema: autoencoderJsonSchema, faultsOf: crossFaults, from };
+  const kind = {
+    schema: autoencoderConfigSchema,
+    jsonSchema: autoencoderJsonSchema,
+    faultsOf: autoencoderFaults,
+    from,
+  };
   return parseBySchema(value, kind);
 }
 
-/** A complete config of either kind, told apart by section `autoencoder`. @throws ConfigError as `parseConfig`. */
-export function parseAnyConfig(value: unknown, from: string): RunConfig | AutoencoderConfig {
-  const isAutoencoder = typeof value === 'object' && value !== null && 'autoencoder' in value;
-  return isAutoencoder ? parseAutoencoderConfig(value, from) : parseConfig(value, from);
-}
-
-/** What the sections demand of each other. */
-function crossFaults({ autoencoder, loss, training, data }: AutoencoderConfig): string[] {
+/** What the sections demand of each other: faults as `crossFaults` of flows has them. */
+export function autoencoderFaults({ autoencoder, loss, training, data }: AutoencoderConfig): string[] {
   const faults: string[] = [];
   const demand = (met: boolean, sentence: string) => {
     if (!met) faults.push(sentence);

@@ -7,7 +7,7 @@ import type { AutoencoderConfig } from './autoencoder-config.ts';
 import type { RunConfig } from './config.ts';
 import type { EncodeSettings } from './encode-request.ts';
 import { applyOverrides, parseOverride } from './overrides.ts';
-import { autoencoderPresets, presets } from './presets/table.ts';
+import { allPresets } from './presets/table.ts';
 import { readAnyConfig } from './read-config.ts';
 import { readAutoencoderConfig } from './run-directory.ts';
 import { runFolderOf } from './run-path.ts';
@@ -29,14 +29,13 @@ export interface EncodeChoices {
 }
 
 function isConfig(source: string): boolean {
-  return (
-    Object.hasOwn({ ...presets, ...autoencoderPresets }, source) || ['.yaml', '.yml', '.json'].includes(extname(source))
-  );
+  return Object.hasOwn(allPresets, source) || ['.yaml', '.yml', '.json'].includes(extname(source));
 }
 
 /** Section `data` of a config, as it is written there. */
 function dataOfConfig(source: string): RunConfig['data'] | AutoencoderConfig['data'] {
-  return readAnyConfig(source).data;
+  const config = readAnyConfig(source);
+  return 'stages' in config ? config.stages.flow.data : config.data;
 }
 
 /** Images from a path, of folders in the size of the autoencoder. */

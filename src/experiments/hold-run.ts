@@ -5,7 +5,7 @@ import { latestCheckpoint } from '../training/checkpoint.ts';
 import type { LoopTrainer } from '../training/loop.ts';
 import { lockRun } from '../training/run-lock.ts';
 import type { Trainer } from '../training/trainer.ts';
-import type { AutoencoderConfig } from './autoencoder-config.ts';
+import type { AnyConfig } from './any-config.ts';
 import type { RunConfig } from './config.ts';
 import {
   appendLog,
@@ -18,9 +18,9 @@ import {
   untellCheckpoint,
 } from './run-directory.ts';
 
-/** A training of either kind in a run's folder. */
+/** A training of any kind in a run's folder. */
 export interface FolderRequest {
-  readonly config: RunConfig | AutoencoderConfig;
+  readonly config: AnyConfig;
   /** Folder of the run; made if it does not exist. */
   readonly directory: string;
   /** Whether to go on from the newest checkpoint of the folder; otherwise the folder must be new or empty. */
@@ -28,7 +28,9 @@ export interface FolderRequest {
 }
 
 /** What of a config belongs to its run, and may not change between its parts. */
-function identity({ runtime: _runtime, name: _name, ...rest }: FolderRequest['config']): string {
+function identity(config: AnyConfig): string {
+  if ('stages' in config) return JSON.stringify(config);
+  const { runtime: _runtime, name: _name, ...rest } = config;
   if (!('sampling' in rest)) return JSON.stringify(rest);
   const { sampling, latent, ...others } = rest;
   // Where samples are judged, how they are made belongs to the run.

@@ -2,13 +2,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import { ConfigError } from '../errors.ts';
-import { type AutoencoderConfig, parseAnyConfig } from './autoencoder-config.ts';
+import { type AnyConfig, isFlow, kindOfConfig, parseAnyConfig } from './any-config.ts';
 import { parseConfig, type RunConfig } from './config.ts';
 import { nearestName } from './nearest-name.ts';
 import { applyOverrides, type Override, parseOverride } from './overrides.ts';
-import { autoencoderPresets, presets } from './presets/table.ts';
-
-const allPresets: Readonly<Record<string, unknown>> = { ...presets, ...autoencoderPresets };
+import { allPresets } from './presets/table.ts';
 
 /** Changes to what a preset or a file says. */
 export interface ReadConfigOptions {
@@ -25,16 +23,13 @@ export interface ReadConfigOptions {
  */
 export function readConfig(nameOrPath: string, { set = [], seed = null }: ReadConfigOptions = {}): RunConfig {
   const config = readAnyConfig(nameOrPath, { set, seed });
-  if (!('autoencoder' in config)) return config;
-  const got = 'that of an autoencoder';
+  if (isFlow(config)) return config;
+  const got = `that of ${kindOfConfig(config)}`;
   throw new ConfigError({ expected: `the config of a flow in ${nameOrPath}`, got, where: 'experiments/read-config' });
 }
 
-/** The same for what can be trained: flows and autoencoders. @throws ConfigError as `readConfig`. */
-export function readAnyConfig(
-  nameOrPath: string,
-  { set = [], seed = null }: ReadConfigOptions = {},
-): RunConfig | AutoencoderConfig {
+/** The same for what can be trained: flows, autoencoders, stages. @throws ConfigError as `readConfig`. */
+export function readAnyConfig(nameOrPath: string, { set = [], seed = null }: ReadConfigOptions = {}): AnyConfig {
   const preset = Object.hasOwn(allPresets, nameOrPath) ? allPresets[nameOrPath] : null;
   const base = preset ?? readFile(nameOrPath);
   return parseAnyConfig(applyOverrides(base, overridesOf(set, seed)), nameOrPath);
@@ -48,12 +43,12 @@ export function reviseConfig(config: RunConfig, { set = [], seed = null }: ReadC
   return parseConfig(applyOverrides(config, overridesOf(set, seed)), from);
 }
 
-/** The same for the config of a flow or an autoencoder. @throws ConfigError if the result has faults. */
+/** The same for a config of any kind. @throws ConfigError if the result has faults. */
 export function reviseAnyConfig(
-  config: RunConfig | AutoencoderConfig,
+  config: AnyConfig,
   { set = [], seed = null }: ReadConfigOptions,
   from: string,
-): RunConfig | AutoencoderConfig {
+): AnyConfig {
   return parseAnyConfig(applyOverrides(config, overridesOf(set, seed)), from);
 }
 

@@ -19,6 +19,7 @@ import type { ExportOutcome, ExportRequest } from './export-request.ts';
 import type { ImportOutcome, ImportRequest } from './import-request.ts';
 import type { PruningOutcome, PruningRequest } from './pruning-request.ts';
 import type { SampleSourceRequest } from './sample-source.ts';
+import type { StagesOutcome, StagesRequest } from './stages-request.ts';
 import type { AutoencoderOutcome, AutoencoderRequest } from './train-autoencoder.ts';
 
 export type { CheckpointEvent, CouplingEvent, EvaluationEvent, PreliminaryEvent, StepEvent, ValidationEvent };
@@ -133,6 +134,7 @@ export interface SampleOutcome {
 export interface Runner {
   train(request: TrainRequest): Promise<TrainOutcome>;
   trainAutoencoder(request: AutoencoderRequest): Promise<AutoencoderOutcome>;
+  trainStages(request: StagesRequest): Promise<StagesOutcome>;
   sample(request: SampleRequest): Promise<SampleOutcome>;
   evaluate(request: EvaluateRequest): Promise<EvaluateOutcome>;
   encode(request: EncodeRequest): Promise<EncodeOutcome>;

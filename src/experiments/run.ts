@@ -13,10 +13,12 @@ import type { Runner } from './run-types.ts';
 import { sample } from './sample-run.ts';
 import { trainAutoencoder } from './train-autoencoder.ts';
 import { train } from './train-run.ts';
+import { trainStages } from './train-stages.ts';
 
 export const runner: Runner = {
   train,
   trainAutoencoder,
+  trainStages,
   sample,
   evaluate,
   encode,

@@ -58,6 +58,7 @@ export function fakeRunner(train: (request: TrainRequest) => Promise<TrainOutcom
       return { samples: request.seeds.length, seconds: 2, evaluations: 40, converged: true, paths };
     },
     evaluate: () => Promise.reject(new Error('unexpected evaluation')),
+    trainStages: () => Promise.reject(new Error('unexpected stages')),
     encode: () => Promise.reject(new Error('unexpected encoding')),
     exportRun: () => Promise.reject(new Error('unexpected export')),
     importRun: () => Promise.reject(new Error('unexpected import')),

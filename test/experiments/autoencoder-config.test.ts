@@ -1,11 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  autoencoderJsonSchema,
-  parseAnyConfig,
-  parseAutoencoderConfig,
-} from '../../src/experiments/autoencoder-config.ts';
+import { parseAnyConfig } from '../../src/experiments/any-config.ts';
+import { autoencoderJsonSchema, parseAutoencoderConfig } from '../../src/experiments/autoencoder-config.ts';
 import { presets } from '../../src/experiments/presets/table.ts';
 
 const root = join(import.meta.dirname, '../..');

@@ -39,17 +39,17 @@ export async function writeAutoencoderRun(
   return path;
 }
 
-/** Writes 30 labelled pictures of 8 x 8: noise around a shade of grey that tells the label. */
-export function writePictures(folder: string, name = 'pictures.npz'): string {
+/** Writes 30 labelled pictures of side x side: noise around a shade of grey that tells the label. */
+export function writePictures(folder: string, side = 8): string {
   const random = stream(3, 'pictures');
   const labels = Int32Array.from({ length: 30 }, (_, i) => i % 2);
-  const images = Uint8Array.from(
-    { length: 30 * 192 },
-    (_, i) => 60 + 100 * (Math.floor(i / 192) % 2) + random.below(30),
-  );
-  const path = join(folder, name);
+  const elements = 3 * side ** 2;
+  const images = Uint8Array.from({ length: 30 * elements }, (_, i) => {
+    return 60 + 100 * (Math.floor(i / elements) % 2) + random.below(30);
+  });
+  const path = join(folder, 'pictures.npz');
   const arrays = new Map([
-    ['images', { dtype: 'uint8', shape: [30, 8, 8, 3], data: images }],
+    ['images', { dtype: 'uint8', shape: [30, side, side, 3], data: images }],
     ['labels', { dtype: 'int32', shape: [30], data: labels }],
   ] as const);
   writeFileSync(path, writeNpz(arrays));

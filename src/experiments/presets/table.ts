@@ -1,6 +1,7 @@
 /** All presets by name. */
 import type { AutoencoderConfigInput } from '../autoencoder-config.ts';
 import type { RunConfigInput } from '../config.ts';
+import type { StagesConfigInput } from '../stages-config.ts';
 import { celebaHqVq, ffhqVq, imagenetKl, imagenetVq } from './autoencoders-256.ts';
 import { cifar10Loom } from './cifar10-loom.ts';
 import { cifar10Unet } from './cifar10-unet.ts';
@@ -8,6 +9,7 @@ import { fashionDit } from './fashion-dit.ts';
 import { fashionUnet } from './fashion-unet.ts';
 import { imagenet32Loom } from './imagenet32-loom.ts';
 import { imagenet64Loom } from './imagenet64-loom.ts';
+import { portraitsLatentDit } from './portraits-latent-dit.ts';
 import { portraitsUnet } from './portraits-unet.ts';
 import { portraitsVq } from './portraits-vq.ts';
 import { twoMoonsMlp } from './two-moons-mlp.ts';
@@ -31,4 +33,16 @@ export const autoencoderPresets: Readonly<Record<string, AutoencoderConfigInput>
   'ffhq-vq': ffhqVq,
   'imagenet-vq': imagenetVq,
   'imagenet-kl': imagenetKl,
+};
+
+/** Presets of experiments in stages by name. */
+export const stagesPresets: Readonly<Record<string, StagesConfigInput>> = {
+  'portraits-latent-dit': portraitsLatentDit,
+};
+
+/** All of them: names that `train` takes. */
+export const allPresets: Readonly<Record<string, RunConfigInput | AutoencoderConfigInput | StagesConfigInput>> = {
+  ...presets,
+  ...autoencoderPresets,
+  ...stagesPresets,
 };
