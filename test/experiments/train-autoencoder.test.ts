@@ -8,8 +8,11 @@ import type { RunEvent } from '../../src/experiments/run-types.ts';
 import { trainAutoencoder } from '../../src/experiments/train-autoencoder.ts';
 import type { NpyArray } from '../../src/formats/npy.ts';
 import { writeNpz } from '../../src/formats/npz.ts';
+import { safetensor } from '../../src/formats/safetensors.ts';
+import { writeSafetensorsFile } from '../../src/formats/safetensors-file.ts';
 import { stream } from '../../src/numerics/stream.ts';
 import { temporaryFolders } from '../data/temporary-folder.ts';
+import { identityFile } from '../metrics/features/tiny-network.ts';
 
 const folder = temporaryFolders();
 
@@ -124,6 +127,28 @@ describe('the run of an autoencoder', () => {
     expect(last).toMatchObject({
       reconstruction: { psnr: reconstruction!.psnr.value, ssim: reconstruction!.ssim.value },
     });
+  });
+
+  it('weighs what a network sees by channels and in all', async () => {
+    const source = writeSlopes();
+    const network = join(folder(), 'identity.onnx');
+    writeFileSync(network, identityFile([2, 3, 12, 12]));
+    const weightsFile = join(folder(), 'weights.safetensors');
+    await writeSafetensorsFile(weightsFile, new Map([['none', safetensor(new Float32Array(3), [3])]]));
+    const termsOf = async (perceptual: object) => {
+      const directory = folder();
+      const features = `${network}?range=[-1,1]`;
+      await train(directory, configOf(source, { loss: { perceptual: { features, ...perceptual } } }, { images: 2 }));
+      const [step] = readLog(runDirectory(directory)).filter((event) => event.kind === 'step');
+      return { loss: step.loss, ...step.terms } as Record<string, number>;
+    };
+    const layer = { name: 'same' };
+    const plain = await termsOf({ layers: [layer], weight: 3 });
+    expect(plain.perceptual).toBeGreaterThan(0);
+    expect(plain.loss).toBeCloseTo(plain.pixel + plain.bottleneck + 3 * plain.perceptual, 5);
+    const weighed = await termsOf({ layers: [{ ...layer, weights: 'none' }], weightsFile });
+    expect(weighed.perceptual).toBe(0);
+    expect(weighed.pixel).toBe(plain.pixel);
   });
 
   it('refuses images of another shape, and leaves nothing behind', async () => {
