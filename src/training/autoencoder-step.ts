@@ -5,7 +5,7 @@ import { abs, add, cast, clip, multiply, reduceMean, stopGradient, subtract } fr
 import type { StateGroups } from '../engine/state-store.ts';
 import { nextName } from '../engine/stepper.ts';
 import { placeholder, type Tensor } from '../engine/tensor.ts';
-import { type TensorTree, type TypeTree, tensorType } from '../engine/trace.ts';
+import { type TypeTree, tensorType } from '../engine/trace.ts';
 import type { ImageAutoencoder, Reconstruction } from '../models/image-autoencoder.ts';
 import type { TensorsOf } from '../models/parameters.ts';
 import type { PatchDiscriminator } from '../models/patch-discriminator.ts';
@@ -265,7 +265,7 @@ export function autoencoderUpdateGraph(parts: AutoencoderStepParts, adversarial:
 export function reconstructGraph(parts: AutoencoderStepParts, group: string): Graph {
   const { tree, ports } = parameterInputs(parts.parameters, group);
   const { pictures, ports: inputs } = batchInputs(parts, { noisy: false });
-  const made = parts.network.reconstruct(tree as TensorTree, pictures, null);
+  const made = parts.network.reconstruct(tree, pictures, null);
   const { likeness, terms } = pictureLosses(parts, made, pictures);
   return closeGraph(
     [...ports, ...inputs],

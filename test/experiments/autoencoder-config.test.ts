@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAnyConfig } from '../../src/experiments/any-config.ts';
 import { autoencoderJsonSchema, parseAutoencoderConfig } from '../../src/experiments/autoencoder-config.ts';
-import { presets } from '../../src/experiments/presets/table.ts';
+import { buildAutoencoder } from '../../src/experiments/build.ts';
+import { autoencoderPresets, presets } from '../../src/experiments/presets/table.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -56,5 +57,37 @@ describe('the config of an autoencoder', () => {
   it('has the JSON Schema schema/autoencoder.schema.json (scripts/write-schema.ts writes it)', () => {
     const written: unknown = JSON.parse(readFileSync(join(root, 'schema/autoencoder.schema.json'), 'utf8'));
     expect(written).toEqual(autoencoderJsonSchema());
+  });
+});
+
+describe('the presets of autoencoders', () => {
+  it('are sound, and have the latents that they promise', () => {
+    for (const [name, preset] of Object.entries(autoencoderPresets)) {
+      const { autoencoder, name: own } = parseAutoencoderConfig(preset, name);
+      expect(own).toBe(name);
+      const side = name === 'portraits-vq' ? 16 : 32;
+      expect(buildAutoencoder(autoencoder).latents.shape).toEqual([4, side, side]);
+    }
+  });
+
+  it.each(['celeba-hq-vq', 'ffhq-vq', 'imagenet-vq'])('%s trains as the paper says [briq:26], C.1', (name) => {
+    const { autoencoder, loss, training } = parseAutoencoderConfig(autoencoderPresets[name], name);
+    const update = training.batchSize * training.accumulate;
+    expect(update).toBe(64);
+    expect(training.images / update).toBe(100_000);
+    expect(loss.adversarial!.startImages / update).toBe(5_000);
+    expect(training).toMatchObject({
+      clip: 2,
+      optimizer: { kind: 'adam', learningRate: 1e-4, betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0 },
+      schedule: { kind: 'constant', warmupImages: 0 },
+      ema: { kind: 'decay', decay: 0.999 },
+    });
+    expect(autoencoder).toMatchObject({
+      size: 256,
+      channels: 128,
+      multipliers: [1, 2, 4, 4],
+      codes: 8192,
+      commitment: 0.25,
+    });
   });
 });
