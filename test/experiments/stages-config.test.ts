@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { buildAutoencoder, buildModel } from '../../src/experiments/build.ts';
+import type { RunConfig } from '../../src/experiments/config.ts';
+import { networkNamed } from '../../src/experiments/networks.ts';
 import { stagesPresets } from '../../src/experiments/presets/table.ts';
 import { readAnyConfig, readConfig } from '../../src/experiments/read-config.ts';
 import {
@@ -10,13 +13,14 @@ import {
   stagesJsonSchema,
 } from '../../src/experiments/stages-config.ts';
 
+import { parameterCount } from '../../src/models/parameters.ts';
+
 const root = join(import.meta.dirname, '../..');
 
 describe('the config of stages', () => {
   it.each(Object.keys(stagesPresets))('%s is complete, and made of a sound autoencoder and a sound flow', (name) => {
     const config = parseStagesConfig(stagesPresets[name], name);
     expect(readAnyConfig(name)).toEqual(config);
-    expect(config.stages.metrics).toMatchObject({ count: 500 });
     const [autoencoder, flow] = [autoencoderOfStages(config), flowOfStages(config, 'run')];
     expect([autoencoder.name, flow.name]).toEqual([name, name]);
     expect(flow.latent).toMatchObject({
@@ -47,7 +51,7 @@ describe('the config of stages', () => {
     };
     const parse = (value: unknown) => parseStagesConfig(value, 'mine');
     expect(() => parse({ ...base, stages })).toThrow(
-      /In `stages.autoencoder`: Expected `autoencoder.size`[^]*In `stages.flow`: /,
+      /In `stages.autoencoder`: Expected `autoencoder.size`[\s\S]*In `stages.flow`: /,
     );
     expect(() => parse({ ...base, stages: { ...base.stages, autoencoders: {} } })).toThrow('autoencoders');
   });
@@ -61,5 +65,29 @@ describe('the JSON Schema of stages', () => {
   it('is the file schema/stages.schema.json (scripts/write-schema.ts writes it)', () => {
     const written: unknown = JSON.parse(readFileSync(join(root, 'schema/stages.schema.json'), 'utf8'));
     expect(written).toEqual(stagesJsonSchema());
+  });
+});
+
+describe('the presets of the latent flows of [briq:26], C.1', () => {
+  it.each([
+    ['celeba-hq-latent-dit', 'DiT-S/2', 140_000],
+    ['ffhq-latent-dit', 'DiT-B/2', 150_000],
+    ['imagenet-latent-dit', 'DiT-XL/2', 200_000],
+  ] as const)('%s trains %s for %i updates of 128 latents', (name, network, updates) => {
+    const { flow, autoencoder } = parseStagesConfig(stagesPresets[name], name).stages;
+    const { images, batchSize, accumulate } = flow.training;
+    expect(batchSize * accumulate).toBe(128);
+    expect(images).toBe(updates * 128);
+    const { shape } = buildAutoencoder(autoencoder.autoencoder).latents;
+    expect(shape).toEqual([4, 32, 32]);
+    const classes = flow.model.labels ? 1000 : null;
+    const named = networkNamed(network)!;
+    const wanted = buildModel({ ...named.model, labels: flow.model.labels, variances: false } as RunConfig['model'], {
+      shape,
+      classes,
+    });
+    expect(parameterCount(buildModel(flow.model, { shape, classes }).parameters)).toBe(
+      parameterCount(wanted.parameters),
+    );
   });
 });

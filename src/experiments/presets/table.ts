@@ -9,6 +9,7 @@ import { fashionDit } from './fashion-dit.ts';
 import { fashionUnet } from './fashion-unet.ts';
 import { imagenet32Loom } from './imagenet32-loom.ts';
 import { imagenet64Loom } from './imagenet64-loom.ts';
+import { celebaHqLatentDit, ffhqLatentDit, imagenetLatentDit } from './latent-dits-256.ts';
 import { portraitsLatentDit } from './portraits-latent-dit.ts';
 import { portraitsUnet } from './portraits-unet.ts';
 import { portraitsVq } from './portraits-vq.ts';
@@ -38,6 +39,9 @@ export const autoencoderPresets: Readonly<Record<string, AutoencoderConfigInput>
 /** Presets of experiments in stages by name. */
 export const stagesPresets: Readonly<Record<string, StagesConfigInput>> = {
   'portraits-latent-dit': portraitsLatentDit,
+  'celeba-hq-latent-dit': celebaHqLatentDit,
+  'ffhq-latent-dit': ffhqLatentDit,
+  'imagenet-latent-dit': imagenetLatentDit,
 };
 
 /** All of them: names that `train` takes. */
