@@ -56,6 +56,7 @@ export async function withTrainedField<T>(
       exact.release();
     }
   } finally {
+    data.release();
     await close();
   }
 }
