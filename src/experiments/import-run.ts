@@ -13,7 +13,8 @@ import { buildCheckpointMap } from './build.ts';
 import type { RunConfig } from './config.ts';
 import type { ImportedTensor, ImportOutcome, ImportRequest } from './import-request.ts';
 import { checkFree, writeRunConfig } from './run-directory.ts';
-import { openRunModel, parameterGroup } from './trained-run.ts';
+import { parameterGroup } from './run-parameters.ts';
+import { openRunModel } from './trained-run.ts';
 
 type ExternalTensors = ReadonlyMap<string, ExternalTensor>;
 

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exportRun } from '../../src/experiments/export-run.ts';
 import type { ImportRequest } from '../../src/experiments/import-request.ts';
 import { importRun } from '../../src/experiments/import-run.ts';
-import { openTrainedRun, readParameters } from '../../src/experiments/trained-run.ts';
+import { readParameters } from '../../src/experiments/run-parameters.ts';
+import { openTrainedRun } from '../../src/experiments/trained-run.ts';
 import {
   readSafetensors,
   type SafetensorsTensor,
