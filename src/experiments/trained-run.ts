@@ -9,7 +9,13 @@ import { parameterTypes } from '../models/parameters.ts';
 import type { NetworkFlowOptions } from '../sampling/network-flow.ts';
 import { createSampler, type Sampler } from '../sampling/sampler.ts';
 import { bestCheckpointPath, bestName } from '../training/best-checkpoint.ts';
-import { type Checkpoint, latestCheckpoint, openCheckpoint, readCheckpoint } from '../training/checkpoint.ts';
+import {
+  type Checkpoint,
+  latestCheckpoint,
+  openCheckpoint,
+  openCheckpointTensors,
+  readCheckpoint,
+} from '../training/checkpoint.ts';
 import { buildModel } from './build.ts';
 import type { RunConfig } from './config.ts';
 import { openRunData, type RunData } from './run-data.ts';
@@ -49,6 +55,23 @@ export type ParameterGroup = 'ema' | 'parameters';
 /** Which parameters a run offers to one who wants the averaged ones, or does not. */
 export function parameterGroup({ training }: RunConfig, wantsEma: boolean): ParameterGroup {
   return wantsEma && training.ema !== null ? 'ema' : 'parameters';
+}
+
+/** Parameters of a checkpoint that are read one by one. */
+export interface ParameterFile {
+  /** Values of the parameter at a path. */
+  read(path: string): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/** Opens the parameters of a checkpoint. @throws CheckpointError if it is damaged. */
+export async function openParameters(checkpoint: Checkpoint, group: ParameterGroup): Promise<ParameterFile> {
+  const file = await openCheckpointTensors(checkpoint);
+  return {
+    // Parameters are float32 by the model's own types.
+    read: async (path) => (await file.read(`${group}.${path}`)).data as Float32Array,
+    close: () => file.close(),
+  };
 }
 
 /** Parameters by path. @throws CheckpointError if the checkpoint is damaged. */
@@ -91,11 +114,15 @@ export async function withNetwork<T>(
   use: (open: OpenNetwork) => Promise<T>,
 ): Promise<T> {
   const runtime = await openNativeRuntime(settings);
+  const parameters = await openParameters(checkpoint, group).catch((error: unknown) => {
+    runtime.release();
+    throw error;
+  });
   try {
-    const parameters = await readParameters(checkpoint, group);
-    const network = { model, parameterTypes: parameterTypes(model.parameters), parameters, batch };
+    const network = { model, parameterTypes: parameterTypes(model.parameters), parameters: parameters.read, batch };
     return await use({ runtime, network });
   } finally {
+    await parameters.close();
     runtime.release();
   }
 }
