@@ -13,6 +13,7 @@ import type { Latent } from '../latent/latent.ts';
 import { imageBatches, type LatentBatches, vectorBatches } from '../training/batches.ts';
 import type { HeldOutData } from '../training/validation.ts';
 import type { RunConfig } from './config.ts';
+import { openLatentArrays, openLatentVectors } from './latent-arrays.ts';
 
 export interface RunData {
   readonly name: string;
@@ -79,6 +80,7 @@ export type StoredData = ImageDataset | VectorDataset;
  * @throws DataError or ConfigError if they cannot be read.
  */
 export async function openStoredData({ data }: RunConfig, split: Split): Promise<StoredData | null> {
+  if (data.kind === 'latents') return split === 'test' ? null : openLatentVectors(data);
   if (data.kind === 'vectors') {
     const { kind: _kind, ...options } = data;
     return split === 'test' && data.source.endsWith('.npz') ? null : openVectors({ ...options, split });
@@ -88,6 +90,7 @@ export async function openStoredData({ data }: RunConfig, split: Split): Promise
 
 /** What conventions call the data: source, part, and what of the config changes them. */
 export function storedDataName({ data }: RunConfig, split: Split): string {
+  if (data.kind === 'latents') return data.source ?? 'none';
   const { source } = data;
   const part = split === 'train' ? 'train' : 'held out';
   if (data.kind === 'vectors') return source.endsWith('.npz') ? source : `${source} ${part}, seed ${data.seed}`;
@@ -173,5 +176,13 @@ async function openPoints({ kind: _kind, ...data }: VectorData, { seed, training
 
 /** Opens the data of a config. @throws DataError or ConfigError if it cannot be read. */
 export function openRunData(config: RunConfig): Promise<RunData> {
-  return config.data.kind === 'images' ? openImages(config.data, config) : openPoints(config.data, config);
+  const { data } = config;
+  switch (data.kind) {
+    case 'images':
+      return openImages(data, config);
+    case 'vectors':
+      return openPoints(data, config);
+    case 'latents':
+      return openLatentArrays(data, config);
+  }
 }

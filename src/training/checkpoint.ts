@@ -75,7 +75,8 @@ export interface Retention {
 }
 
 /**
- * Writes a checkpoint into `folder` and removes all but the newest `keep` and the one that is spared.
+ * Writes a checkpoint into `folder` and removes all but the newest `keep` and the one that is spared. Tensors that are fetched are so one
+ * after the other; where one cannot be, its error is thrown and nothing is left of the checkpoint.
  * @returns its path.
  * @throws DataError if the disk refuses.
  */
@@ -94,7 +95,10 @@ export async function writeCheckpoint(
     await syncFolder(folder);
     await removeOld(folder, retention);
   } catch (cause) {
-    if (cause instanceof FlowError) throw cause;
+    if (cause instanceof FlowError) {
+      await rm(`${path}${TEMPORARY}`, { recursive: true, force: true });
+      throw cause;
+    }
     const got = cause instanceof Error ? cause.message : String(cause);
     throw new DataError({ expected: `a checkpoint to be written into \`${folder}\``, got, where, cause });
   }

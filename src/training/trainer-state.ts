@@ -5,6 +5,8 @@ import type { TensorSpec } from '../engine/runtime.ts';
 import { elementCount, formatShape, sameShape } from '../engine/shape.ts';
 import type { HostArrays, Stepper } from '../engine/stepper.ts';
 import { CheckpointError, NumericalError } from '../errors.ts';
+import { safetensor } from '../formats/safetensors.ts';
+import type { DeferredTensor } from '../formats/safetensors-file.ts';
 import { type Checkpoint, type CheckpointTensor, readCheckpoint } from './checkpoint.ts';
 import { PARAMETERS } from './parameter-update.ts';
 import { type StepParts, stateTypes } from './step.ts';
@@ -36,8 +38,9 @@ function savedSpecs(parts: StepParts): readonly TensorSpec[] {
   return Object.values(saved).flat();
 }
 
-function checkFinite(name: string, values: HostArray): void {
-  if (values instanceof BigInt64Array) return;
+/** @throws NumericalError if a value is not finite. */
+function finite(name: string, values: HostArray): HostArray {
+  if (values instanceof BigInt64Array) return values;
   for (let i = 0; i < values.length; i++) {
     if (Number.isFinite(values[i])) continue;
     throw new NumericalError({
@@ -47,18 +50,22 @@ function checkFinite(name: string, values: HostArray): void {
       remedy: 'a smaller training.optimizer.learningRate; the last checkpoint is whole',
     });
   }
+  return values;
 }
 
-/** The state as a checkpoint holds it. @throws NumericalError if it is not finite. */
-export async function stateTensors(
+/**
+ * The state as a checkpoint holds it. Tensors are copied out of the runtime's memory one at a time, as they are fetched, so no step may
+ * run until they are; fetching one throws NumericalError if it is not finite.
+ */
+export function stateTensors(
   stepper: Stepper,
   { parts, coupling }: { readonly parts: StepParts; readonly coupling: Coupling },
-): Promise<Map<string, CheckpointTensor>> {
-  const specs = savedSpecs(parts);
-  const values = await stepper.readState(specs.map(({ name }) => name));
-  for (const { name } of specs) checkFinite(name, values[name]);
-  const tensors = new Map<string, CheckpointTensor>(
-    specs.map(({ name, shape }) => [name, { shape, data: values[name] }]),
+): Map<string, CheckpointTensor | DeferredTensor> {
+  const tensors = new Map<string, CheckpointTensor | DeferredTensor>(
+    savedSpecs(parts).map(({ name, dtype, shape }) => {
+      const fetch = async () => safetensor(finite(name, (await stepper.readState([name]))[name]), shape);
+      return [name, { dtype: safetensor(hostArray(dtype, 0)).dtype, shape, fetch }];
+    }),
   );
   for (const [name, data] of Object.entries(coupling.state())) {
     tensors.set(`${COUPLING_PREFIX}${name}`, { shape: [data.length], data });

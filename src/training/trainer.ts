@@ -123,7 +123,7 @@ function trainerOver(stepper: Stepper, options: TrainerOptions): Trainer {
     evaluate: async (inputs) => (await stepper.run('evaluate', { inputs })).losses,
     readState: (names) => stepper.readState(names),
     async save(folder, retention) {
-      const tensors = await stateTensors(stepper, { parts, coupling: preparation.coupling });
+      const tensors = stateTensors(stepper, { parts, coupling: preparation.coupling });
       return writeCheckpoint(folder, { tensors, ...progress, seed: preparation.seed }, retention);
     },
     async restore(checkpoint) {

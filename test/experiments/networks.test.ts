@@ -73,8 +73,29 @@ describe('a network of a paper', () => {
     ['cifar10-unet', 'ADM-cifar10'],
     ['imagenet32-loom', 'ADM-imagenet32'],
     ['imagenet64-loom', 'ADM-imagenet64'],
+    ['ffhq256-loom', 'ADM-ffhq256'],
+    ['dit-s-2', 'DiT-S/2'],
+    ['dit-xl-2', 'DiT-XL/2'],
   ])('is that of the preset %s, whose time is not scaled', (preset, name) => {
     expect(readConfig(preset).model).toEqual({ ...networkNamed(name)!.model, timeScale: 1 });
+  });
+
+  it.each([
+    ['cifar10-ddpmpp', 'DDPM++-cifar10'],
+    ['afhq64-ddpmpp', 'DDPM++-afhq64'],
+    ['imagenet64-adm', 'ADM-imagenet64-guided'],
+  ] as const)('is that of the preset %s', (preset, name) => {
+    expect(readConfig(preset).model).toEqual(networkNamed(name)!.model);
+  });
+
+  it.each([
+    ['latent-unet-s', 'DiT-S/2'],
+    ['latent-unet-b', 'DiT-B/2'],
+  ])('%s has the parameters and operations of %s within a tenth', (preset, transformer) => {
+    const unet = networkSize(readConfig(preset).model, { shape: [4, 32, 32], classes: null });
+    const { parameters, multiplyAdds } = sizeOf(transformer);
+    expect(Math.abs(unet.parameters / parameters - 1)).toBeLessThan(0.1);
+    expect(Math.abs(unet.multiplyAdds / multiplyAdds - 1)).toBeLessThan(0.1);
   });
 
   it('has no published names where its config departs from the published form', () => {

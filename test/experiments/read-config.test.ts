@@ -48,7 +48,7 @@ describe('readConfig', () => {
 
   it('names the presets when there is neither such a preset nor such a file', () => {
     expect(() => readConfig('fashion-unt')).toThrow(
-      'Expected a preset (fashion-unet, fashion-dit, portraits-unet, two-moons-mlp, cifar10-unet, cifar10-loom, imagenet32-loom, imagenet64-loom) or the path of a config file; got "fashion-unt". Try fashion-unet.',
+      `Expected a preset (${Object.keys(presets).join(', ')}) or the path of a config file; got "fashion-unt". Try fashion-unet.`,
     );
   });
 
