@@ -32,7 +32,7 @@ function arrays(): Map<string, NpyArray> {
       ? { dtype: 'float32', shape, data: Float32Array.from({ length }, () => random.normal()) }
       : { dtype: 'uint8', shape, data: Uint8Array.from({ length }, () => 256 * random.uniformFloat32()) };
   const labels = Int32Array.from({ length: COUNT }, (_, i) => (i === COUNT - 1 ? (classes ?? 1) - 1 : 0));
-  const made = new Map([['x', x]]);
+  const made = new Map<string, NpyArray>([['x', x]]);
   if (classes !== null) made.set('y', { dtype: 'int32', shape: [COUNT], data: labels });
   return made;
 }
@@ -41,7 +41,7 @@ const folder = mkdtempSync(join(tmpdir(), 'flowloom-paper-scale-'));
 try {
   const source = join(folder, 'data.npz');
   writeFileSync(source, writeNpz(arrays()));
-  const { data } = readConfig(name);
+  const { data, training } = readConfig(name);
   const config = readConfig(name, {
     set: [
       `data.source=${source}`,
@@ -49,7 +49,7 @@ try {
       'training.images=1',
       'training.batchSize=1',
       'training.accumulate=1',
-      'training.schedule.warmupImages=0',
+      ...(training.schedule.warmupImages === 0 ? [] : ['training.schedule.warmupImages=0']),
       'runtime.spinning=false',
     ],
   });

@@ -48,7 +48,7 @@ function stepCells(name: string, parameters: number): string[] {
     return [`needs ${(needed / GIGA).toFixed(0)} GB, ${(availableBytes() / GIGA).toFixed(0)} GB are free`, '', ''];
   }
   const { status, stdout, stderr } = runScript('paper-scale-step.ts', [name]);
-  if (status !== 0) return [`FAILS: ${stderr.trim().split('\n').at(-1)}`, '', ''];
+  if (status !== 0) return [`FAILS: ${/^\w*Error.*$/m.exec(stderr)?.[0] ?? 'killed'}`, '', ''];
   const { loss, seconds, peakBytes } = JSON.parse(stdout.trim().split('\n').at(-1)!) as StepReport;
   return [loss.toFixed(3), seconds.toFixed(1), (peakBytes / GIGA).toFixed(2)];
 }
