@@ -20,7 +20,7 @@ import type { Bench, BenchCase, BenchContext, CaseResult } from './bench.ts';
 import { interleave } from './interleave.ts';
 import { steadySteps } from './steady-steps.ts';
 import { admUnet, fashionUnet, tinyDit } from './step-cases.ts';
-import { type StepSpec, stepParts } from './training-step.ts';
+import { type FlowStepSpec, stepParts } from './training-step.ts';
 
 /** Random pixels of a set's size: what they show changes no time. */
 function randomImages(count: number, [channels, height, width]: readonly number[]): ImageDataset {
@@ -40,7 +40,7 @@ const couplings = {
 
 interface LoomCase {
   readonly coupling: keyof typeof couplings;
-  readonly spec: () => StepSpec;
+  readonly spec: () => FlowStepSpec;
   readonly batch: number;
   /** Images in the set; mirrored ones count apart. */
   readonly images: number;
