@@ -25,7 +25,7 @@ import { type AutoencoderStepSpec, type TrainingStep, updateParts } from './trai
 
 /** Mean squared error of the pictures and mean loss of quantisation. */
 function autoencoderGraphs(spec: AutoencoderStepSpec) {
-  const network = vqVae(spec.options);
+  const network = vqVae({ ...spec.options, rematerialise: spec.rematerialise ?? 'nothing' });
   const parts = updateParts(spec);
   const { tree, ports } = parameterInputs(parameterTypes(network.parameters), PARAMETERS);
   const tensors = tree as unknown as TensorsOf<VqVaeParameters>;

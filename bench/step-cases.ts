@@ -101,12 +101,19 @@ const tinyVqVae: AutoencoderStepSpec = {
   ...adam,
 };
 
+/** The same step with blocks computed again for the gradient, by us alone. */
+const again = <S extends StepSpec>(spec: S): S => ({ ...spec, rematerialise: 'blocks' });
+
 /** The networks by name. */
 export const stepSpecs = {
   'dit-s2': () => ditS2,
   'dit-384x4': () => dit384x4,
   'adm-cifar10': admCifar10,
   'adm-unet': () => admUnet,
+  'dit-s2-rematerialised': () => again(ditS2),
+  'adm-cifar10-rematerialised': () => again(admCifar10()),
+  'vq-vae-64-rematerialised': () => again(vqVaeF8(64)),
+  'vq-vae-rematerialised': () => again(vqVaeF8(256)),
   'vq-vae': () => vqVaeF8(256),
   'vq-vae-64': () => vqVaeF8(64),
   'fashion-unet': fashionUnet,

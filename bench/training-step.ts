@@ -4,6 +4,7 @@ import { independentCoupling } from '../src/coupling/independent.ts';
 import type { NativeRuntime } from '../src/engine/native/native-runtime.ts';
 import { elementCount, type Shape } from '../src/engine/shape.ts';
 import { type DitOptions, dit } from '../src/models/dit.ts';
+import type { Rematerialisation } from '../src/models/layers/rematerialisation.ts';
 import type { Model } from '../src/models/model.ts';
 import { initializeParameters, parameterCount, parameterTypes } from '../src/models/parameters.ts';
 import { type UnetOptions, unet } from '../src/models/unet.ts';
@@ -35,6 +36,8 @@ interface StepOptions {
   readonly batch: number;
   readonly learningRate: number;
   readonly betas: readonly [number, number];
+  /** What our side's gradient computes again; the peer keeps everything. Default `nothing`. */
+  readonly rematerialise?: Rematerialisation;
 }
 
 /** A step on the velocity of the linear path. */
@@ -72,6 +75,7 @@ export function stepParts(spec: FlowStepSpec): StepParts {
     path: linearPath(),
     batch: spec.batch,
     accumulate: 1,
+    rematerialise: spec.rematerialise ?? 'nothing',
     ...updateParts(spec),
   };
 }
@@ -132,7 +136,7 @@ export interface PeerStepOptions {
 
 /** The same step for the peer. */
 export function stepWorkload(
-  { kind, options, ...rest }: StepSpec,
+  { kind, options, rematerialise: _ours, ...rest }: StepSpec,
   { fused = false, channelsLast = false }: PeerStepOptions = {},
 ): Workload {
   return { what: 'step', kind, model: options, clip: CLIP, fused, channelsLast, ...rest };

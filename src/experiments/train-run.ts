@@ -36,8 +36,10 @@ import { openTrainingEvaluation, type TrainingEvaluation } from './training-eval
 /** Configs are equal but for what may change between the parts of a run. */
 function sameRun(a: RunConfig, b: RunConfig): boolean {
   // Where samples are judged, how they are made belongs to the run.
-  const identity = ({ runtime: _runtime, sampling, name: _name, ...rest }: RunConfig) =>
-    JSON.stringify([rest, rest.training.evaluation === null ? null : sampling]);
+  const identity = ({ runtime: _runtime, sampling, name: _name, training, ...rest }: RunConfig) => {
+    const { rematerialise: _memory, ...trained } = training;
+    return JSON.stringify([rest, trained, training.evaluation === null ? null : sampling]);
+  };
   return identity(a) === identity(b);
 }
 

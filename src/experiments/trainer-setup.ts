@@ -48,6 +48,7 @@ export function trainerOptions(
       ema: training.ema !== null,
       accumulate: training.accumulate,
       corrected: efm !== null,
+      rematerialise: training.rematerialise,
     },
     preparation: {
       coupling,

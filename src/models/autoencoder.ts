@@ -8,6 +8,7 @@ import { type ConvolutionParameters, convolution } from './layers/convolution.ts
 import { groupNormLayer, type NormParameters } from './layers/group-norm.ts';
 import type { Layer, OpaqueLayer } from './layers/layer.ts';
 import { type PlainResidualParameters, plainResidualBlock } from './layers/plain-residual-block.ts';
+import { blockCalls, type CallBlock, type Rematerialisation } from './layers/rematerialisation.ts';
 import { resamplings } from './layers/resample.ts';
 import type { ParameterTree, TensorsOf } from './parameters.ts';
 
@@ -29,6 +30,8 @@ export interface AutoencoderOptions {
   readonly latentChannels: number;
   /** Channels of the latents: those of the code vectors, or of the Gaussian. Default `latentChannels`. */
   readonly codeChannels?: number;
+  /** What the gradient computes again. Default `nothing`. */
+  readonly rematerialise?: Rematerialisation;
 }
 
 /** Groups of every norm, and what is added to variances [esser:21]. */
@@ -59,10 +62,11 @@ interface StagePlan {
   /** How many of the blocks, from the first, are followed by attention. */
   readonly attention: number;
   readonly resample: OpaqueLayer | null;
+  readonly callBlock: CallBlock;
 }
 
 /** Residual blocks of one size, some with attention, and the change of size after them. */
-function createStage({ inputs, outputs, blocks, attention, resample }: StagePlan) {
+function createStage({ inputs, outputs, blocks, attention, resample, callBlock }: StagePlan) {
   const residual = Array.from({ length: blocks }, (_, i) =>
     plainResidualBlock(i === 0 ? inputs : outputs, outputs, NORM),
   );
@@ -80,10 +84,12 @@ function createStage({ inputs, outputs, blocks, attention, resample }: StagePlan
     apply(tensors: TensorsOf<StageParameters>, x: Tensor): Tensor {
       let h = x;
       for (const [i, block] of residual.entries()) {
-        h = block.apply(tensors.blocks[i], h);
-        if (i < attending.length) h = attending[i].apply(tensors.attention[i], h);
+        h = callBlock((y) => {
+          const mapped = block.apply(tensors.blocks[i], y);
+          return i < attending.length ? attending[i].apply(tensors.attention[i], mapped) : mapped;
+        }, h);
       }
-      return resample === null ? h : resample.apply(tensors.resample, h);
+      return resample === null ? h : callBlock((y) => resample.apply(tensors.resample, y), h);
     },
   };
 }
@@ -91,8 +97,8 @@ function createStage({ inputs, outputs, blocks, attention, resample }: StagePlan
 type Stage = ReturnType<typeof createStage>;
 
 /** Two residual blocks of the smallest maps with attention between them. */
-function createMiddle(width: number): Stage {
-  return createStage({ inputs: width, outputs: width, blocks: 2, attention: 1, resample: null });
+function createMiddle(width: number, callBlock: CallBlock): Stage {
+  return createStage({ inputs: width, outputs: width, blocks: 2, attention: 1, resample: null, callBlock });
 }
 
 interface CoderPlan {
@@ -173,7 +179,8 @@ function checkMap(x: Tensor, channels: number, factor: number): void {
  */
 export function encoder(options: AutoencoderOptions, outputs: number): Layer<CoderParameters> {
   checkOptions(options);
-  const { shape, channels, multipliers, blocks } = options;
+  const { shape, channels, multipliers, blocks, rematerialise = 'nothing' } = options;
+  const callBlock = blockCalls[rematerialise];
   const widths = multipliers.map((multiplier) => multiplier * channels);
   const attending = attentionLevels(options);
   const last = widths.length - 1;
@@ -184,6 +191,7 @@ export function encoder(options: AutoencoderOptions, outputs: number): Layer<Cod
       blocks,
       attention: attending.includes(level) ? blocks : 0,
       resample: level < last ? convolution(width, width, halving) : null,
+      callBlock,
     }),
   );
   const ends = [channels, widths[last]] as const;
@@ -192,7 +200,7 @@ export function encoder(options: AutoencoderOptions, outputs: number): Layer<Cod
     ends,
     outputs,
     stages,
-    middle: createMiddle(widths[last]),
+    middle: createMiddle(widths[last], callBlock),
     middleFirst: false,
   });
   return {
@@ -211,7 +219,8 @@ export function encoder(options: AutoencoderOptions, outputs: number): Layer<Cod
  */
 export function decoder(options: AutoencoderOptions): Layer<CoderParameters> {
   checkOptions(options);
-  const { shape, channels, multipliers, blocks, latentChannels } = options;
+  const { shape, channels, multipliers, blocks, latentChannels, rematerialise = 'nothing' } = options;
+  const callBlock = blockCalls[rematerialise];
   const widths = multipliers.map((multiplier) => multiplier * channels);
   const attending = attentionLevels(options);
   const last = widths.length - 1;
@@ -223,10 +232,11 @@ export function decoder(options: AutoencoderOptions): Layer<CoderParameters> {
       blocks: blocks + 1,
       attention: attending.includes(level) ? blocks + 1 : 0,
       resample: level > 0 ? resamplings.convolution.up(width) : null,
+      callBlock,
     });
   });
   const ends = [widths[last], widths[0]] as const;
-  const middle = createMiddle(widths[last]);
+  const middle = createMiddle(widths[last], callBlock);
   const coder = createCoder({ inputs: latentChannels, ends, outputs: shape[0], stages, middle, middleFirst: true });
   return {
     parameters: coder.parameters,

@@ -176,6 +176,12 @@ export const trainingSection = z
       .max(65_536)
       .default(1)
       .describe('Batches whose gradients are averaged for one update; saves memory.'),
+    rematerialise: z
+      .enum(['nothing', 'blocks'])
+      .default('nothing')
+      .describe(
+        'What the gradient computes again instead of keeping it. blocks: the inside of every block of the network, for less memory and a longer step; results are the same.',
+      ),
     optimizer,
     clip: z.number().gt(0).nullable().default(1).describe('Largest global norm of the gradient. null: no limit.'),
     schedule,
