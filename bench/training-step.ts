@@ -116,7 +116,7 @@ async function flowStep(runtime: NativeRuntime, spec: FlowStepSpec): Promise<Tra
     learningRate: spec.learningRate,
     schedule: () => 1,
     ema: null,
-    initial: initializeParameters(model.parameters, 0),
+    initial: () => initializeParameters(model.parameters, 0),
   });
   const batch = [randomBatch(model.input.shape, { classes, batch: spec.batch })];
   return {

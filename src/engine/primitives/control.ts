@@ -114,20 +114,37 @@ function expandBody(inputs: readonly Tensor[], { body }: RematerialiseAttributes
 function addBodyGradient(
   { inputs, attributes }: Call<RematerialiseAttributes>,
   { incoming, before }: GradientSums,
-  { addProducts }: Operations,
+  ops: Operations,
 ): (Tensor | null)[] {
   const used = incoming.map((_, i) => i).filter((i) => incoming[i] !== null);
   const again = applyPrimitive(barrierPrimitive, [...inputs, incoming[used[0]] as Tensor], {});
   const outputs = expandBody(again, attributes);
   const floats = inputs.map((_, i) => i).filter((i) => isFloat(inputs[i]));
-  const sums = addProducts(
+  const sums = ops.addProducts(
     used.map((i) => outputs[i]),
     floats.map((i) => again[i]),
     { cotangents: used.map((i) => incoming[i] as Tensor), before: floats.map((i) => before[i]) },
   );
+  const together = handedOnTogether(
+    sums.filter((sum) => sum !== null),
+    ops,
+  );
+  let next = 0;
+  const handed = sums.map((sum) => (sum === null ? null : together[next++]));
   const gradients = inputs.map((): Tensor | null => null);
-  for (const [position, index] of floats.entries()) gradients[index] = sums[position];
+  for (const [position, index] of floats.entries()) gradients[index] = handed[position];
   return gradients;
+}
+
+/**
+ * The tensors, each of which exists only after all of them do. What was recomputed for them can then be given up before the gradient goes
+ * on; a runtime would otherwise leave the gradients of weights, which nothing waits for, to the end.
+ */
+function handedOnTogether(tensors: readonly Tensor[], { concat, reshape, slice }: Operations): readonly Tensor[] {
+  const first = (x: Tensor) => slice(reshape(x, [-1]), { 0: { end: 1 } });
+  const some = tensors.filter(({ shape }) => elementCount(shape) > 0);
+  if (some.length < 2 || some.some(({ dtype }) => dtype !== some[0].dtype)) return tensors;
+  return applyPrimitive(barrierPrimitive, [...tensors, concat(some.map(first), 0)], {});
 }
 
 /** A sub-graph whose intermediate values are computed again for the gradient instead of being kept [chen:16]. */
