@@ -10,6 +10,13 @@ export interface PeerResult {
   readonly ms: number;
 }
 
+/** Highest resident memory of a process that does nothing but the case: program, libraries and everything allocated. */
+export interface PeakMemory {
+  readonly bytes: number;
+  /** `null` where there is no peer. */
+  readonly peerBytes: number | null;
+}
+
 export interface CaseResult {
   readonly case: string;
   /** Median of a run. */
@@ -23,6 +30,8 @@ export interface CaseResult {
   readonly reason?: string;
   /** The peer's time over ours: above 1, ours is faster. */
   readonly ratioToPeer: number | null;
+  /** Absent where memory is not what is measured; `null` where the system does not tell it. */
+  readonly memory?: PeakMemory | null;
   /** Other measured values, with their unit in the name. */
   readonly details: Readonly<Record<string, number | string | readonly number[]>>;
 }
@@ -34,6 +43,8 @@ export interface BenchContext {
   openRuntime(options?: RuntimeOptions): Promise<NativeRuntime>;
   /** The peer, started when it is first asked for. */
   peer(): Promise<Peer | MissingPeer>;
+  /** Another process of the peer, with nothing built yet; the caller closes it. */
+  freshPeer(): Promise<Peer | MissingPeer>;
   /** Turns that each side gets; `null` leaves it to the case. */
   readonly rounds: number | null;
   /** Says what is going on. */

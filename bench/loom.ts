@@ -20,7 +20,7 @@ import type { Bench, BenchCase, BenchContext, CaseResult } from './bench.ts';
 import { interleave } from './interleave.ts';
 import { steadySteps } from './steady-steps.ts';
 import { admUnet, fashionUnet, tinyDit } from './step-cases.ts';
-import { type StepSpec, stepParts } from './training-step.ts';
+import { type FlowStepSpec, stepParts } from './training-step.ts';
 
 /** Random pixels of a set's size: what they show changes no time. */
 function randomImages(count: number, [channels, height, width]: readonly number[]): ImageDataset {
@@ -40,7 +40,7 @@ const couplings = {
 
 interface LoomCase {
   readonly coupling: keyof typeof couplings;
-  readonly spec: () => StepSpec;
+  readonly spec: () => FlowStepSpec;
   readonly batch: number;
   /** Images in the set; mirrored ones count apart. */
   readonly images: number;
@@ -79,7 +79,7 @@ async function measure(context: BenchContext, name: string, options: LoomCase): 
     learningRate: spec.learningRate,
     schedule: () => 1,
     ema: null,
-    initial: initializeParameters(parts.model.parameters, 0),
+    initial: () => initializeParameters(parts.model.parameters, 0),
   });
   const sources = (['independent', options.coupling] as const).map((kind) => {
     const open = (imagesSeen: number) =>

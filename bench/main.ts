@@ -108,6 +108,7 @@ async function measureAll(
       if (peers.length === 0) peers.push(openPeer(flags.python, flags));
       return peers[0];
     },
+    freshPeer: () => openPeer(flags.python, flags),
     rounds: flags.rounds ?? null,
     progress: showProgress,
   };

@@ -14,6 +14,8 @@ export interface Peer extends Contender {
   readonly version: string;
   /** Replaces what `run` runs. @returns the number of the workload's parameters, and what it comes to where that is a list of numbers. */
   build(workload: Workload): Promise<{ readonly parameters: number; readonly results?: readonly number[] }>;
+  /** Highest resident memory of its process so far, in bytes; `null` where the system does not tell it. */
+  peakBytes(): Promise<number | null>;
   close(): void;
 }
 
@@ -71,6 +73,10 @@ export async function openPeer({
         return { parameters: Number(parameters), ...(Array.isArray(results) ? { results: results.map(Number) } : {}) };
       },
       run: async (untimed, count) => Number((await ask({ op: 'run', untimed, count })).ms),
+      async peakBytes() {
+        const { bytes } = await ask({ op: 'memory' });
+        return typeof bytes === 'number' ? bytes : null;
+      },
       close: () => child.kill(),
     };
   } catch (error) {

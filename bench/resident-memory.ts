@@ -9,6 +9,12 @@ function field(name: 'VmRSS' | 'VmHWM'): number {
   return 1024 * Number(new RegExp(`^${name}:\\s*(\\d+) kB`, 'm').exec(readFileSync(status, 'utf8'))?.[1] ?? Number.NaN);
 }
 
+/** Highest resident memory of this process so far, in bytes; `null` where the system does not tell it. */
+export function peakResidentBytes(): number | null {
+  const bytes = field('VmHWM');
+  return Number.isFinite(bytes) ? bytes : null;
+}
+
 /** Starts to watch. @returns the highest resident memory since then above that at the start, in bytes; NaN where it cannot be had. */
 export function watchResidentMemory(): () => number {
   const before = field('VmRSS');

@@ -1,57 +1,82 @@
 import type { Bench, BenchCase, BenchContext, CaseResult } from './bench.ts';
 import { compare } from './compare.ts';
-import { admUnet, dit384x4, fashionUnet, plainUnet, tinyDit } from './step-cases.ts';
-import { type PeerStepOptions, type StepSpec, stepWorkload, trainingStep } from './training-step.ts';
+import { type StepName, stepSpecs } from './step-cases.ts';
+import { stepMemory } from './step-memory.ts';
+import { type PeerStepOptions, stepWorkload, trainingStep } from './training-step.ts';
 
-async function measure(
-  context: BenchContext,
-  { name, spec, peer }: { readonly name: string; readonly spec: StepSpec; readonly peer: PeerStepOptions },
-): Promise<CaseResult> {
+interface MeasuredCase {
+  readonly name: string;
+  readonly network: StepName;
+  readonly rounds: number;
+  readonly peer: PeerStepOptions;
+}
+
+async function measure(context: BenchContext, { name, network, rounds, peer }: MeasuredCase): Promise<CaseResult> {
+  const spec = stepSpecs[network]();
+  const workload = stepWorkload(spec, peer);
+  // Before the sides to be timed take theirs.
+  const memory = await stepMemory(context, { name: network, workload });
   const runtime = await context.openRuntime();
   context.progress(`${name}: compiling`);
   const ours = await trainingStep(runtime, spec);
   const { flops, parameters } = ours;
   const details = { parameters, batch: spec.batch };
-  const workload = stepWorkload(spec, peer);
-  const result = await compare(context, { name, runtime, ours, flops, workload, parameters, rounds: 15, details });
+  const result = await compare(context, { name, runtime, ours, flops, workload, parameters, rounds, details });
   ours.release();
-  return result;
+  return { ...result, memory };
 }
 
 interface StepCaseOptions {
   readonly onlyByName?: boolean;
+  /** Default 15. */
+  readonly rounds?: number;
   readonly peer?: PeerStepOptions;
+  /** Default the network's. */
+  readonly name?: string;
 }
 
 function stepCase(
-  name: string,
-  spec: () => StepSpec,
-  { onlyByName = false, peer = {} }: StepCaseOptions = {},
+  network: StepName,
+  { onlyByName = false, rounds = 15, peer = {}, name = network }: StepCaseOptions = {},
 ): BenchCase {
-  return { name, onlyByName, measure: (context) => measure(context, { name, spec: spec(), peer }) };
+  return { name, onlyByName, measure: (context) => measure(context, { name, network, rounds, peer }) };
+}
+
+/** The other choices that PyTorch has for a network. */
+function peerChoices(network: StepName, choices: readonly ('fused' | 'channels-last')[]): BenchCase[] {
+  return choices.map((choice) =>
+    stepCase(network, {
+      name: `${network}-${choice}`,
+      onlyByName: true,
+      peer: { fused: true, channelsLast: choice === 'channels-last' },
+    }),
+  );
 }
 
 /** Whole training steps beside PyTorch's eager mode. */
 export const step: Bench = {
   name: 'step',
-  summary: 'whole training steps beside PyTorch: a DiT, an ADM-like U-Net, the network of the main job',
+  summary:
+    'whole training steps beside PyTorch, with peak memory: DiT-S/2, the ADM U-Net, a VQ-VAE, the network of the main job',
   notes:
     'A step is forward, backward, clipping by the global norm and AdamW on float32, with a batch that the host holds and the loss read ' +
     'back; no average of the parameters. PyTorch: eager, its default AdamW and memory layout, scaled_dot_product_attention; ' +
-    '-fused and -channels-last are its other choices. Operations: 3 times the products and convolutions of the forward pass, multiply-add = 2.',
+    '-fused and -channels-last are its other choices. Operations: 3 times the products and convolutions of the forward pass, multiply-add = 2. ' +
+    'MiB: highest resident memory of a process that makes three steps, with its program and libraries (VmHWM of Linux).',
   cases: [
-    stepCase('dit-384x4', () => dit384x4),
-    stepCase('adm-unet', () => admUnet),
-    stepCase('fashion-unet', fashionUnet),
-    stepCase('unet-32-64-96', () => plainUnet, { onlyByName: true }),
-    stepCase('dit-384x4-fused', () => dit384x4, { onlyByName: true, peer: { fused: true } }),
-    stepCase('adm-unet-fused', () => admUnet, { onlyByName: true, peer: { fused: true } }),
-    stepCase('adm-unet-channels-last', () => admUnet, { onlyByName: true, peer: { fused: true, channelsLast: true } }),
-    stepCase('fashion-unet-fused', fashionUnet, { onlyByName: true, peer: { fused: true } }),
-    stepCase('fashion-unet-channels-last', fashionUnet, {
-      onlyByName: true,
-      peer: { fused: true, channelsLast: true },
-    }),
-    stepCase('tiny', () => tinyDit, { onlyByName: true }),
+    stepCase('dit-s2'),
+    stepCase('adm-cifar10', { rounds: 7 }),
+    stepCase('vq-vae', { rounds: 3 }),
+    stepCase('fashion-unet'),
+    stepCase('dit-384x4', { onlyByName: true }),
+    stepCase('adm-unet', { onlyByName: true }),
+    stepCase('vq-vae-64', { onlyByName: true }),
+    stepCase('unet-32-64-96', { onlyByName: true }),
+    ...peerChoices('dit-s2', ['fused']),
+    ...peerChoices('adm-cifar10', ['fused', 'channels-last']),
+    ...peerChoices('vq-vae-64', ['fused', 'channels-last']),
+    ...peerChoices('fashion-unet', ['fused', 'channels-last']),
+    stepCase('tiny', { onlyByName: true }),
+    stepCase('tiny-vq-vae', { onlyByName: true }),
   ],
 };

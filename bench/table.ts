@@ -21,6 +21,19 @@ const columns: readonly (readonly [string, (result: CaseResult) => string])[] = 
   ['ratio', ({ ratioToPeer }) => cell(ratioToPeer, (value) => `${value.toFixed(2)}x`)],
 ];
 
+const mebibytes = (bytes: number | null | undefined) =>
+  cell((bytes ?? null) && Number(bytes) / 2 ** 20, (value) => value.toFixed(0));
+
+/** Shown where a case has them. */
+const memoryColumns: typeof columns = [
+  ['MiB', ({ memory }) => mebibytes(memory?.bytes)],
+  ['peer MiB', ({ memory }) => mebibytes(memory?.peerBytes)],
+  [
+    'of peer',
+    ({ memory }) => cell(memory?.peerBytes ? memory.bytes / memory.peerBytes : null, (value) => `${value.toFixed(2)}x`),
+  ],
+];
+
 function align(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
   return rows.map((row) =>
@@ -38,7 +51,8 @@ function detail(value: number | string | readonly number[]): string {
 
 /** Lines of the table, what stands behind each case, the peers, and the machine. */
 export function formatTable({ name, notes }: Bench, machine: Machine, cases: readonly CaseResult[]): string {
-  const rows = [columns.map(([title]) => title), ...cases.map((result) => columns.map(([, text]) => text(result)))];
+  const shown = cases.some(({ memory }) => memory != null) ? [...columns, ...memoryColumns] : columns;
+  const rows = [shown.map(([title]) => title), ...cases.map((result) => shown.map(([, text]) => text(result)))];
   const details = cases.map(
     (result) =>
       `  ${result.case}: ${Object.entries(result.details)

@@ -1,4 +1,4 @@
-"""What every peer does: answers requests, one JSON object a line, with its methods hello, build and run."""
+"""What every peer does: answers requests, one JSON object a line, with its methods hello, build and run, and memory."""
 
 import json
 import sys
@@ -15,9 +15,19 @@ def mean_ms(action, untimed, count):
     return {"ms": (time.perf_counter() - start) * 1000 / count}
 
 
+def peak_memory():
+    """Highest resident memory of this process, as Linux counts it; None on other systems."""
+    try:
+        with open("/proc/self/status") as file:
+            lines = dict(line.split(":", 1) for line in file)
+    except OSError:
+        return {"bytes": None}
+    return {"bytes": 1024 * int(lines["VmHWM"].split()[0])}
+
+
 def serve(peer):
     """Answers until standard input ends. A request that fails is answered by {"error": "..."}."""
-    operations = {"hello": peer.hello, "build": peer.build, "run": peer.run}
+    operations = {"hello": peer.hello, "build": peer.build, "run": peer.run, "memory": peak_memory}
     for line in sys.stdin:
         request = json.loads(line)
         try:

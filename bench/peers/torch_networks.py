@@ -1,13 +1,18 @@
 """The networks of the step benchmark in PyTorch, as their papers describe them; options have the names of flowloom's models.
 
-A network is called with x [batch, channels, height, width], time [batch] and labels [batch] or None.
+A network is called with x [batch, channels, height, width], time [batch] and labels [batch] or None; an autoencoder with pictures alone.
 """
 
 import math
+import sys
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+sys.path.append(str(Path(__file__).parents[2] / "scripts" / "golden"))
+from autoencoders import Decoder, Encoder
 
 
 def time_features(time, features, scale=1000.0, longest=10000.0):
@@ -89,18 +94,23 @@ def convolution(inputs, outputs, kernel=3, stride=1):
 
 
 class ResidualBlock(nn.Module):
-    """Residual block with scale-shift conditioning (Dhariwal and Nichol 2021)."""
+    """Residual block with scale-shift conditioning (Dhariwal and Nichol 2021), or a shift alone (Ho et al. 2020)."""
 
-    def __init__(self, inputs, outputs, features, groups):
+    def __init__(self, inputs, outputs, features, groups, conditioning):
         super().__init__()
+        self.shifts = conditioning == "shift"
         self.norm1, self.conv1 = nn.GroupNorm(groups, inputs), convolution(inputs, outputs)
-        self.modulation = nn.Linear(features, 2 * outputs)
+        self.modulation = nn.Linear(features, outputs if self.shifts else 2 * outputs)
         self.norm2, self.conv2 = nn.GroupNorm(groups, outputs), convolution(outputs, outputs)
         self.skip = nn.Identity() if inputs == outputs else convolution(inputs, outputs, 1)
 
     def forward(self, x, condition):
-        scale, shift = self.modulation(condition)[:, :, None, None].chunk(2, dim=1)
-        h = self.norm2(self.conv1(F.silu(self.norm1(x)))) * (1 + scale) + shift
+        told, h = self.modulation(condition)[:, :, None, None], self.conv1(F.silu(self.norm1(x)))
+        if self.shifts:
+            h = self.norm2(h + told)
+        else:
+            scale, shift = told.chunk(2, dim=1)
+            h = self.norm2(h) * (1 + scale) + shift
         return self.skip(x) + self.conv2(F.silu(h))
 
 
@@ -135,7 +145,19 @@ class Unet(nn.Module):
     """U-Net with time and label (Ho et al. 2020; Dhariwal and Nichol 2021)."""
 
     def __init__(
-        self, shape, patch, channels, blocks, attention, headChannels, middle, skips, resample, groups, classes
+        self,
+        shape,
+        patch,
+        channels,
+        blocks,
+        attention,
+        headChannels,
+        middle,
+        skips,
+        resample,
+        conditioning,
+        groups,
+        classes,
     ):
         super().__init__()
         features, last, pixels = 4 * channels[0], len(channels) - 1, shape[0] * patch**2
@@ -145,7 +167,7 @@ class Unet(nn.Module):
         self.input = convolution(pixels, channels[0])
 
         def stage(inputs, outputs, attends):
-            block = nn.ModuleList([ResidualBlock(inputs, outputs, features, groups)])
+            block = nn.ModuleList([ResidualBlock(inputs, outputs, features, groups, conditioning)])
             if attends:
                 block.append(MapAttention(outputs, outputs // headChannels, groups))
             return block
@@ -209,4 +231,27 @@ class Unet(nn.Module):
         return F.pixel_shuffle(self.output(F.silu(self.norm(h))), self.patch)
 
 
-NETWORKS = {"dit": Dit, "unet": Unet}
+class VqVae(nn.Module):
+    """Autoencoder with a codebook (van den Oord et al. 2017), encoder and decoder of Esser et al. 2021: pictures and the mean loss."""
+
+    def __init__(self, latentChannels, codes, commitment, **sizes):
+        super().__init__()
+        self.commitment = commitment
+        self.encoder, self.decoder = Encoder(**sizes, outputs=latentChannels), Decoder(**sizes, inputs=latentChannels)
+        self.to_latents, self.from_latents = (convolution(latentChannels, latentChannels, 1) for _ in range(2))
+        self.codebook = nn.Parameter((2 * torch.rand(codes, latentChannels) - 1) / codes)
+
+    def nearest(self, z):
+        rows, codes = z.permute(0, 2, 3, 1).reshape(-1, z.shape[1]), self.codebook
+        with torch.no_grad():
+            indices = torch.addmm((codes**2).sum(1), rows, codes.T, alpha=-2).argmin(dim=1)
+        return F.embedding(indices, codes).view(z.shape[0], *z.shape[2:], -1).permute(0, 3, 1, 2)
+
+    def forward(self, x):
+        z = self.to_latents(self.encoder(x))
+        e = self.nearest(z)
+        loss = F.mse_loss(e, z.detach()) + self.commitment * F.mse_loss(z, e.detach())
+        return self.decoder(self.from_latents(z + (e - z).detach())), loss
+
+
+NETWORKS = {"dit": Dit, "unet": Unet, "vq-vae": VqVae}

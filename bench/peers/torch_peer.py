@@ -3,6 +3,7 @@
     {"op": "hello", "threads": 2, "device": "cpu"} -> {"name": "PyTorch", "version": "2.13.0+cpu"}
     {"op": "build", "workload": {...}}        -> {"parameters": 10636816}
     {"op": "run", "untimed": 1, "count": 5}   -> {"ms": 12.5}     mean of the timed runs
+    {"op": "memory"}                          -> {"bytes": 1e9}   highest resident memory of the process
 
 A request that fails is answered by {"error": "..."}. Needs PyTorch >= 2.1 (2.4 for the fused AdamW on a CPU):
 
@@ -24,8 +25,37 @@ def product(torch, workload):
     return lambda: torch.matmul(a, b, out=out), 0
 
 
+def velocity_loss(torch, model, workload):
+    """The linear path's velocity."""
+    batch, shape, classes = workload["batch"], workload["model"]["shape"], workload["model"]["classes"]
+    source, target, at = torch.randn(batch, *shape), torch.randn(batch, *shape), torch.rand(batch)
+    labels = None if classes is None else torch.randint(classes + 1, (batch,))
+
+    def loss():
+        velocity = target - source
+        xt = source + at[:, None, None, None] * velocity
+        if workload["channelsLast"]:
+            xt = xt.to(memory_format=torch.channels_last)
+        return ((model(xt, at, labels) - velocity) ** 2).mean()
+
+    return loss
+
+
+def vq_vae_loss(torch, model, workload):
+    """Squared error of the pictures, and the quantiser's loss."""
+    pictures = torch.randn(workload["batch"], *workload["model"]["shape"])
+    if workload["channelsLast"]:
+        pictures = pictures.to(memory_format=torch.channels_last)
+
+    def loss():
+        made, quantisation = model(pictures)
+        return ((made - pictures) ** 2).mean() + quantisation
+
+    return loss
+
+
 def training_step(torch, workload):
-    """Forward, backward, clipping and AdamW on the linear path's velocity, float32, eager."""
+    """Forward, backward, clipping and AdamW, float32, eager."""
     from torch_networks import NETWORKS
 
     torch.manual_seed(0)
@@ -35,16 +65,10 @@ def training_step(torch, workload):
     optimizer = torch.optim.AdamW(parameters, lr=workload["learningRate"], betas=workload["betas"], **options)
     if workload["channelsLast"]:
         model = model.to(memory_format=torch.channels_last)
-    batch, shape, classes = workload["batch"], workload["model"]["shape"], workload["model"]["classes"]
-    source, target, at = torch.randn(batch, *shape), torch.randn(batch, *shape), torch.rand(batch)
-    labels = None if classes is None else torch.randint(classes + 1, (batch,))
+    loss_of = (vq_vae_loss if workload["kind"] == "vq-vae" else velocity_loss)(torch, model, workload)
 
     def step():
-        velocity = target - source
-        xt = source + at[:, None, None, None] * velocity
-        if workload["channelsLast"]:
-            xt = xt.to(memory_format=torch.channels_last)
-        loss = ((model(xt, at, labels) - velocity) ** 2).mean()
+        loss = loss_of()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, workload["clip"])

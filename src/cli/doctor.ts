@@ -2,10 +2,11 @@ import { Command, InvalidArgumentError } from 'commander';
 import { ownGoldenFile, replayGolden } from '../experiments/doctor/golden/replay.ts';
 import type { SectionResult } from '../experiments/doctor/golden/section.ts';
 import { examineMachine, type MachineReport } from '../experiments/doctor/machine.ts';
-import { modelSize, networkSize } from '../experiments/doctor/model-size.ts';
+import { modelSize, networkSize, type StepMemories } from '../experiments/doctor/model-size.ts';
 import { networkNamed, networks } from '../experiments/networks.ts';
 import { readConfig } from '../experiments/read-config.ts';
 import type { CommandContext } from './context.ts';
+import { formatBytes } from './progress.ts';
 import { addSharedFlags, integerFlag, printSettings, type SharedFlags } from './shared-flags.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -62,7 +63,19 @@ async function showModel(terminal: Terminal, source: string, flags: DoctorFlags)
     `  ${gigas.toPrecision(4)} · 10^9 multiply-adds for an evaluation of one sample (${(2 * gigas).toPrecision(4)} GFLOP)`,
   );
   for (const [part, count] of Object.entries(size.parts)) terminal.out(`  ${part}: ${count.toLocaleString('en-US')}`);
+  if (size.step !== undefined) for (const line of stepLines(size.step)) terminal.out(line);
   if (json) terminal.out(JSON.stringify(size));
+}
+
+/** What a training step takes, by what it computes again. */
+function stepLines({ nothing, blocks }: StepMemories): string[] {
+  const sum = ({ stateBytes, betweenBytes }: StepMemories['nothing']) =>
+    `${formatBytes(stateBytes + betweenBytes)}, of which ${formatBytes(stateBytes)} state`;
+  return [
+    '  memory of a training step besides the program, an estimate:',
+    `    ${sum(nothing)}`,
+    `    ${sum(blocks)}, with training.rematerialise=blocks`,
+  ];
 }
 
 /** Whether the processor works and no provider that starts computes wrongly. */

@@ -69,6 +69,7 @@ export function describeEvent(event: RunEvent): string {
         ...(event.target === undefined ? [] : [`own weight ${event.target.weight.toFixed(2)}`]),
         `${integers.format(event.imagesPerSecond)} images/s`,
         `${formatDuration(event.secondsLeft)} left`,
+        ...(event.peakMemoryBytes === undefined ? [] : [`at most ${formatBytes(event.peakMemoryBytes)}`]),
       ].join('  ');
     case 'validation':
       return `${integers.format(event.imagesSeen)} images: held-out loss ${event.loss.toFixed(4)} ± ${event.standardError.toFixed(4)}${reconstructionText(event)}`;
@@ -112,6 +113,12 @@ function reconstructionText({ reconstruction }: ValidationEvent): string {
   const used =
     codes === null ? '' : `, ${integers.format(codes.used)} codes, perplexity ${codes.perplexity.toFixed(1)}`;
   return `, PSNR ${psnr.toFixed(2)} dB, SSIM ${ssim.toFixed(3)}${used}`;
+}
+
+/** Bytes as 812 MiB or 2.3 GiB. */
+export function formatBytes(bytes: number): string {
+  const mebibytes = bytes / 2 ** 20;
+  return mebibytes < 1000 ? `${mebibytes.toFixed(0)} MiB` : `${(mebibytes / 1024).toFixed(1)} GiB`;
 }
 
 /** Seconds as 0:07, 3:20 or 2:05:00. */

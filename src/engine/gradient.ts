@@ -45,6 +45,64 @@ function checkSources(sources: readonly Tensor[]): void {
   for (const source of sources) requireSameDtype([source], 'engine/gradient sources', FLOATS);
 }
 
+/** Cotangents by tensor, each the sum of what has come to it so far. */
+class Cotangents {
+  readonly #sums = new Map<Tensor, Tensor>();
+  readonly #rules: Operations = { ...operations, vectorJacobianProduct, addProducts };
+
+  get(tensor: Tensor): Tensor | null {
+    return this.#sums.get(tensor) ?? null;
+  }
+
+  add(tensor: Tensor, part: Tensor): void {
+    const before = this.#sums.get(tensor);
+    this.#sums.set(tensor, before === undefined ? part : add(before, part));
+  }
+
+  /** Takes what came to a call's outputs to its inputs. */
+  passThrough(call: Call): void {
+    const incoming = call.outputs.map((output) => this.get(output));
+    if (incoming.every((cotangent) => cotangent === null)) return;
+    const { primitive, inputs } = call;
+    if (primitive.addGradient === undefined) {
+      for (const [index, part] of primitive.gradient(call, incoming, this.#rules).entries()) {
+        if (part !== null) this.add(inputs[index], checkedCotangent(call, index, part));
+      }
+      return;
+    }
+    // A tensor that is an input twice is added to once as a sum, then as a part.
+    const isFirst = (index: number) => inputs.indexOf(inputs[index]) === index;
+    const before = inputs.map((input, index) => (isFirst(index) ? this.get(input) : null));
+    for (const [index, sum] of primitive.addGradient(call, { incoming, before }, this.#rules).entries()) {
+      if (sum === null) continue;
+      const checked = checkedCotangent(call, index, sum);
+      if (isFirst(index)) this.#sums.set(inputs[index], checked);
+      else this.add(inputs[index], checked);
+    }
+  }
+}
+
+/**
+ * Vector-Jacobian product, see `vectorJacobianProduct`, added to what is there already, in the order of the graph's calls.
+ * @param before  one a source; `null` for nothing.
+ * @returns one a source; `null` where it has no influence and there was nothing before.
+ */
+export function addProducts(
+  outputs: readonly Tensor[],
+  sources: readonly Tensor[],
+  { cotangents, before }: { readonly cotangents: readonly Tensor[]; readonly before: readonly (Tensor | null)[] },
+): (Tensor | null)[] {
+  checkSources(sources);
+  checkDirections(outputs, cotangents, 'cotangents');
+  const ordered = callsInOrder(outputs);
+  const relevant = callsFrom(sources, ordered);
+  const total = new Cotangents();
+  for (const [index, sum] of before.entries()) if (sum !== null) total.add(sources[index], sum);
+  for (const [index, output] of outputs.entries()) total.add(output, cotangents[index]);
+  for (let i = ordered.length - 1; i >= 0; i--) if (relevant.has(ordered[i])) total.passThrough(ordered[i]);
+  return sources.map((source) => total.get(source));
+}
+
 /**
  * Vector-Jacobian product: sum over outputs of cotangent^T d(output)/d(source), one tensor a source.
  * A source may be any float tensor of the graph, also an intermediate one. Sources without influence get zeros.
@@ -56,27 +114,8 @@ export function vectorJacobianProduct(
   sources: readonly Tensor[],
   cotangents: readonly Tensor[],
 ): Tensor[] {
-  checkSources(sources);
-  checkDirections(outputs, cotangents, 'cotangents');
-  const rules: Operations = { ...operations, vectorJacobianProduct };
-  const ordered = callsInOrder(outputs);
-  const relevant = callsFrom(sources, ordered);
-  const total = new Map<Tensor, Tensor>();
-  const accumulate = (tensor: Tensor, part: Tensor) => {
-    const before = total.get(tensor);
-    total.set(tensor, before === undefined ? part : add(before, part));
-  };
-  for (const [index, output] of outputs.entries()) accumulate(output, cotangents[index]);
-  for (let i = ordered.length - 1; i >= 0; i--) {
-    const call = ordered[i];
-    if (!relevant.has(call)) continue;
-    const incoming = call.outputs.map((output) => total.get(output) ?? null);
-    if (incoming.every((cotangent) => cotangent === null)) continue;
-    for (const [index, part] of call.primitive.gradient(call, incoming, rules).entries()) {
-      if (part !== null) accumulate(call.inputs[index], checkedCotangent(call, index, part));
-    }
-  }
-  return sources.map((source) => total.get(source) ?? zerosLike(source));
+  const products = addProducts(outputs, sources, { cotangents, before: sources.map(() => null) });
+  return products.map((product, index) => product ?? zerosLike(sources[index]));
 }
 
 /**

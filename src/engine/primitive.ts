@@ -10,7 +10,20 @@ export type Operations = typeof operations & {
     sources: readonly Tensor[],
     cotangents: readonly Tensor[],
   ): Tensor[];
+  addProducts(
+    outputs: readonly Tensor[],
+    sources: readonly Tensor[],
+    sums: { readonly cotangents: readonly Tensor[]; readonly before: readonly (Tensor | null)[] },
+  ): (Tensor | null)[];
 };
+
+/** What has come to a call when its gradient is due. */
+export interface GradientSums {
+  /** One an output; `null` where nothing depends on that output. */
+  readonly incoming: readonly (Tensor | null)[];
+  /** What has come to each input from other calls; `null` for nothing. */
+  readonly before: readonly (Tensor | null)[];
+}
 
 /** A tensor of the reference interpreter: float64 whatever its dtype; integers and bools as whole numbers. */
 export interface ReferenceTensor extends TensorType {
@@ -56,6 +69,11 @@ export interface Primitive<A extends object = Attributes> {
    * @returns one an input; `null` where the input is not differentiable.
    */
   gradient(call: Call<A>, cotangents: readonly (Tensor | null)[], ops: Operations): readonly (Tensor | null)[];
+  /**
+   * In place of `gradient` where the call stands for a graph: the gradients added to `before`, in the order in which those of the graph's own
+   * calls would be, so that both come to the same bits.
+   */
+  addGradient?(call: Call<A>, sums: GradientSums, ops: Operations): readonly (Tensor | null)[];
   /** The call's outputs by other primitives, where the call stands for a graph of its own. */
   expand?(inputs: readonly Tensor[], attributes: A): readonly Tensor[];
   /** ONNX nodes for each execution provider. */

@@ -57,7 +57,7 @@ export async function autoencoderTrainerOptions(
   note: Note,
 ): Promise<AutoencoderTrainerOptions> {
   const { autoencoder, loss, training, seed } = config;
-  const network = buildAutoencoder(autoencoder);
+  const network = buildAutoencoder(autoencoder, training.rematerialise);
   const adversary = buildAdversary(config);
   const revival = autoencoder.kind === 'vq' ? autoencoder.revival : null;
   const { learningRate } = training.optimizer;

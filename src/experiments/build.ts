@@ -15,6 +15,7 @@ import { ditCheckpoint } from '../models/checkpoint-names/dit.ts';
 import { songUnetCheckpoint } from '../models/checkpoint-names/song-unet.ts';
 import { dit } from '../models/dit.ts';
 import { type ImageAutoencoder, klImageAutoencoder, vqAutoencoder } from '../models/image-autoencoder.ts';
+import type { Rematerialisation } from '../models/layers/rematerialisation.ts';
 import { mlp } from '../models/mlp.ts';
 import type { Model } from '../models/model.ts';
 import { songUnet } from '../models/song-unet.ts';
@@ -73,15 +74,22 @@ export function buildModel(config: ModelConfig, facts: ModelFacts): Model {
   }
 }
 
-/** The autoencoder. @throws ConfigError if its sizes do not fit together. */
-export function buildAutoencoder(config: AutoencoderConfig['autoencoder']): ImageAutoencoder {
+/**
+ * The autoencoder.
+ * @param rematerialise  what the gradient computes again.
+ * @throws ConfigError if its sizes do not fit together.
+ */
+export function buildAutoencoder(
+  config: AutoencoderConfig['autoencoder'],
+  rematerialise: Rematerialisation = 'nothing',
+): ImageAutoencoder {
   const { size, colors, ...rest } = config;
-  const shape = [colors, size, size] as const;
+  const options = { shape: [colors, size, size] as const, rematerialise };
   switch (rest.kind) {
     case 'vq':
-      return vqAutoencoder({ ...rest, shape });
+      return vqAutoencoder({ ...rest, ...options });
     case 'kl':
-      return klImageAutoencoder({ ...rest, shape });
+      return klImageAutoencoder({ ...rest, ...options });
   }
 }
 

@@ -31,10 +31,12 @@ export interface FolderRequest {
 function identity(config: AnyConfig): string {
   if ('stages' in config) return JSON.stringify(config);
   const { runtime: _runtime, name: _name, ...rest } = config;
-  if (!('sampling' in rest)) return JSON.stringify(rest);
+  const training = { ...config.training, rematerialise: null };
+  if (!('sampling' in rest)) return JSON.stringify({ ...rest, training });
   const { sampling, latent, ...others } = rest;
   // Where samples are judged, how they are made belongs to the run.
-  return JSON.stringify([others, others.training.evaluation === null ? null : sampling, latentIdentity(latent)]);
+  const judged = others.training.evaluation === null ? null : sampling;
+  return JSON.stringify([{ ...others, training }, judged, latentIdentity(latent)]);
 }
 
 /** A latent space is told by its encoder's hash: the folders of the encoder and of its latents may move. */

@@ -3,6 +3,7 @@ import type { Runtime } from '../engine/runtime.ts';
 import { ConfigError } from '../errors.ts';
 import type { Model } from '../models/model.ts';
 import { initializeParameters, parameterTypes } from '../models/parameters.ts';
+import type { StepParts } from '../training/step.ts';
 import type { TrainerOptions } from '../training/trainer.ts';
 import { type ValidationSet, validationSet } from '../training/validation.ts';
 import { buildEma, buildModel, buildOptimizer, buildPath, buildSchedule, buildTimeSampling } from './build.ts';
@@ -28,27 +29,36 @@ export function modelFor({ model, sampling }: RunConfig, { shape, classes }: Run
 export type TrainingParts = Pick<CouplingSetup, 'coupling' | 'pairingSteps'> &
   Pick<TargetSetup, 'efm'> & { readonly model: Model };
 
+/** What a config's step consists of. @param corrected  whether batches bring corrections of the velocity. */
+export function stepParts(
+  { path, training }: RunConfig,
+  { model, corrected }: { readonly model: Model; readonly corrected: boolean },
+): StepParts {
+  return {
+    model,
+    path: buildPath(path),
+    parameters: parameterTypes(model.parameters),
+    optimizer: buildOptimizer(training.optimizer),
+    batch: training.batchSize,
+    clip: training.clip,
+    ema: training.ema !== null,
+    accumulate: training.accumulate,
+    corrected,
+    rematerialise: training.rematerialise,
+  };
+}
+
 /** Everything that a trainer is made of. */
 export function trainerOptions(
   runtime: Runtime,
   config: RunConfig,
   { model, coupling, pairingSteps, efm }: TrainingParts,
 ): TrainerOptions {
-  const path = buildPath(config.path);
+  const parts = stepParts(config, { model, corrected: efm !== null });
   const { training, seed } = config;
   return {
     runtime,
-    parts: {
-      model,
-      path,
-      parameters: parameterTypes(model.parameters),
-      optimizer: buildOptimizer(training.optimizer),
-      batch: training.batchSize,
-      clip: training.clip,
-      ema: training.ema !== null,
-      accumulate: training.accumulate,
-      corrected: efm !== null,
-    },
+    parts,
     preparation: {
       coupling,
       pairingSteps,
@@ -56,13 +66,13 @@ export function trainerOptions(
       efm,
       classes: model.classes,
       labelDropout: training.labelDropout,
-      jitter: path.sigma > 0,
+      jitter: parts.path.sigma > 0,
       seed,
     },
     learningRate: training.optimizer.learningRate,
     schedule: buildSchedule(training),
     ema: buildEma(training),
-    initial: initializeParameters(model.parameters, seed),
+    initial: () => initializeParameters(model.parameters, seed),
   };
 }
 

@@ -8,6 +8,7 @@ import { type ConvolutionParameters, convolution } from './layers/convolution.ts
 import { groupNormLayer, type NormParameters } from './layers/group-norm.ts';
 import type { Layer, OpaqueLayer } from './layers/layer.ts';
 import { type PlainResidualParameters, plainResidualBlock } from './layers/plain-residual-block.ts';
+import { blockCalls, type CallBlock, type Rematerialisation } from './layers/rematerialisation.ts';
 import { resamplings } from './layers/resample.ts';
 import type { ParameterTree, TensorsOf } from './parameters.ts';
 
@@ -31,6 +32,8 @@ export interface AutoencoderOptions {
   readonly codeChannels?: number;
   /** Groups of every norm; they divide the channels of every level. Default 32, as in [esser:21]. */
   readonly groups?: number;
+  /** What the gradient computes again. Default `nothing`. */
+  readonly rematerialise?: Rematerialisation;
 }
 
 /** What every norm is made of; epsilon, added to variances, is that of [esser:21]. */
@@ -69,10 +72,11 @@ interface StagePlan {
   readonly attention: number;
   readonly resample: OpaqueLayer | null;
   readonly norm: Norm;
+  readonly callBlock: CallBlock;
 }
 
 /** Residual blocks of one size, some with attention, and the change of size after them. */
-function createStage({ inputs, outputs, blocks, attention, resample, norm }: StagePlan) {
+function createStage({ inputs, outputs, blocks, attention, resample, norm, callBlock }: StagePlan) {
   const residual = Array.from({ length: blocks }, (_, i) =>
     plainResidualBlock(i === 0 ? inputs : outputs, outputs, norm),
   );
@@ -90,10 +94,12 @@ function createStage({ inputs, outputs, blocks, attention, resample, norm }: Sta
     apply(tensors: TensorsOf<StageParameters>, x: Tensor): Tensor {
       let h = x;
       for (const [i, block] of residual.entries()) {
-        h = block.apply(tensors.blocks[i], h);
-        if (i < attending.length) h = attending[i].apply(tensors.attention[i], h);
+        h = callBlock((y) => {
+          const mapped = block.apply(tensors.blocks[i], y);
+          return i < attending.length ? attending[i].apply(tensors.attention[i], mapped) : mapped;
+        }, h);
       }
-      return resample === null ? h : resample.apply(tensors.resample, h);
+      return resample === null ? h : callBlock((y) => resample.apply(tensors.resample, y), h);
     },
   };
 }
@@ -101,8 +107,8 @@ function createStage({ inputs, outputs, blocks, attention, resample, norm }: Sta
 type Stage = ReturnType<typeof createStage>;
 
 /** Two residual blocks of the smallest maps with attention between them. */
-function createMiddle(width: number, norm: Norm): Stage {
-  return createStage({ inputs: width, outputs: width, blocks: 2, attention: 1, resample: null, norm });
+function createMiddle(width: number, parts: Pick<StagePlan, 'norm' | 'callBlock'>): Stage {
+  return createStage({ inputs: width, outputs: width, blocks: 2, attention: 1, resample: null, ...parts });
 }
 
 interface CoderPlan {
@@ -184,7 +190,8 @@ function checkMap(x: Tensor, channels: number, factor: number): void {
  */
 export function encoder(options: AutoencoderOptions, outputs: number): Layer<CoderParameters> {
   checkOptions(options);
-  const { shape, channels, multipliers, blocks } = options;
+  const { shape, channels, multipliers, blocks, rematerialise = 'nothing' } = options;
+  const parts = { norm: normOf(options), callBlock: blockCalls[rematerialise] };
   const widths = multipliers.map((multiplier) => multiplier * channels);
   const attending = attentionLevels(options);
   const last = widths.length - 1;
@@ -195,7 +202,7 @@ export function encoder(options: AutoencoderOptions, outputs: number): Layer<Cod
       blocks,
       attention: attending.includes(level) ? blocks : 0,
       resample: level < last ? convolution(width, width, halving) : null,
-      norm: normOf(options),
+      ...parts,
     }),
   );
   const ends = [channels, widths[last]] as const;
@@ -204,9 +211,9 @@ export function encoder(options: AutoencoderOptions, outputs: number): Layer<Cod
     ends,
     outputs,
     stages,
-    middle: createMiddle(widths[last], normOf(options)),
+    middle: createMiddle(widths[last], parts),
     middleFirst: false,
-    norms: normOf(options),
+    norms: parts.norm,
   });
   return {
     parameters: coder.parameters,
@@ -224,7 +231,8 @@ export function encoder(options: AutoencoderOptions, outputs: number): Layer<Cod
  */
 export function decoder(options: AutoencoderOptions): Layer<CoderParameters> {
   checkOptions(options);
-  const { shape, channels, multipliers, blocks, latentChannels } = options;
+  const { shape, channels, multipliers, blocks, latentChannels, rematerialise = 'nothing' } = options;
+  const parts = { norm: normOf(options), callBlock: blockCalls[rematerialise] };
   const widths = multipliers.map((multiplier) => multiplier * channels);
   const attending = attentionLevels(options);
   const last = widths.length - 1;
@@ -236,11 +244,11 @@ export function decoder(options: AutoencoderOptions): Layer<CoderParameters> {
       blocks: blocks + 1,
       attention: attending.includes(level) ? blocks + 1 : 0,
       resample: level > 0 ? resamplings.convolution.up(width) : null,
-      norm: normOf(options),
+      ...parts,
     });
   });
   const ends = [widths[last], widths[0]] as const;
-  const middle = createMiddle(widths[last], normOf(options));
+  const middle = createMiddle(widths[last], parts);
   const coder = createCoder({
     inputs: latentChannels,
     ends,
@@ -248,7 +256,7 @@ export function decoder(options: AutoencoderOptions): Layer<CoderParameters> {
     stages,
     middle,
     middleFirst: true,
-    norms: normOf(options),
+    norms: parts.norm,
   });
   return {
     parameters: coder.parameters,

@@ -4,6 +4,7 @@ import { type ConditionParameters, conditionEmbedding } from './layers/condition
 import { type DitBlockParameters, ditBlock, modulatedNorm, xavierLinear } from './layers/dit-block.ts';
 import { type LinearParameters, linear, zeroStart } from './layers/linear.ts';
 import { fromPatches, gridEmbedding, toPatches } from './layers/patches.ts';
+import { blockCalls } from './layers/rematerialisation.ts';
 import { checkInputs, type Model } from './model.ts';
 import { constantly, normal, type TensorsOf } from './parameters.ts';
 
@@ -120,14 +121,14 @@ export function dit(options: DitOptions): Model {
   const channels = outputChannels(options);
   return {
     ...facts,
-    apply(tensors: TensorsOf<DitParameters>, inputs) {
+    apply(tensors: TensorsOf<DitParameters>, inputs, { rematerialise = 'nothing' } = {}) {
       checkInputs(facts, inputs);
       const { x, time, labels } = inputs;
       const condition = layers.condition.apply(tensors.condition, { time, labels });
       const positions = constantTensor(gridEmbedding(rows, columns, width), [rows * columns, 1, width], x.dtype);
       let h = add(layers.patches.apply(tensors.patches, toPatches(x, patch)), positions); // [tokens, batch, width]
       for (const [i, block] of layers.blocks.entries()) {
-        h = block.apply(tensors.blocks[i], { x: h, condition });
+        h = blockCalls[rematerialise]((tokens) => block.apply(tensors.blocks[i], { x: tokens, condition }), h);
       }
       const [shift, scale] = split(layers.modulation.apply(tensors.modulation, condition), 2, 1);
       const result = layers.output.apply(tensors.output, modulatedNorm(h, { shift, scale }));

@@ -1,8 +1,10 @@
 import { broadcastTo, concat, reshape } from '../engine/ops.ts';
 import { elementCount, type Shape } from '../engine/shape.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import { type Activation, activations } from './layers/activation.ts';
 import { type LabelParameters, labelEmbedding } from './layers/label-embedding.ts';
 import { type LinearParameters, linear } from './layers/linear.ts';
+import { blockCalls } from './layers/rematerialisation.ts';
 import { timeEmbedding } from './layers/time-embedding.ts';
 import { checkInputs, type Model } from './model.ts';
 import type { TensorsOf } from './parameters.ts';
@@ -46,7 +48,7 @@ export function mlp(options: MlpOptions): Model {
   } as const;
   return {
     ...facts,
-    apply(tensors: TensorsOf<MlpParameters>, inputs) {
+    apply(tensors: TensorsOf<MlpParameters>, inputs, { rematerialise = 'nothing' } = {}) {
       checkInputs(facts, inputs);
       const { x, time, labels } = inputs;
       const [batch] = x.shape;
@@ -58,7 +60,10 @@ export function mlp(options: MlpOptions): Model {
         features.push(broadcastTo(label.apply(tensors.label, labels), [batch, labelFeatures]));
       }
       const result = layers.reduce(
-        (h, layer, i) => layer.apply(tensors.layers[i], i === 0 ? h : activations[activation](h)),
+        (before, layer, i) => {
+          const block = (h: Tensor) => layer.apply(tensors.layers[i], i === 0 ? h : activations[activation](h));
+          return blockCalls[rematerialise](block, before);
+        },
         concat(features, 1),
       );
       return reshape(result, x.shape);

@@ -4,6 +4,7 @@ import { formatShape, type Shape, sameShape } from '../engine/shape.ts';
 import { formatType, type Tensor } from '../engine/tensor.ts';
 import type { TensorTree } from '../engine/trace.ts';
 import { ShapeError } from '../errors.ts';
+import type { Rematerialisation } from './layers/rematerialisation.ts';
 import type { ParameterTree } from './parameters.ts';
 
 export interface ModelInputs {
@@ -13,6 +14,12 @@ export interface ModelInputs {
   readonly time: Tensor;
   /** Class labels, int32 [batch], in [0, classes]; `classes` is the null class. `null` means the null class throughout. */
   readonly labels: Tensor | null;
+}
+
+/** How a network is applied. */
+export interface ApplyOptions {
+  /** What the gradient computes again. Default `nothing`. */
+  readonly rematerialise?: Rematerialisation;
 }
 
 /** A network as a pure function of its parameters and inputs. */
@@ -31,7 +38,7 @@ export interface Model {
    * @returns float, shaped like x.
    * @throws ShapeError if x, time or labels do not fit the model.
    */
-  apply(parameters: TensorTree, inputs: ModelInputs): Tensor;
+  apply(parameters: TensorTree, inputs: ModelInputs, options?: ApplyOptions): Tensor;
 }
 
 /** @throws ShapeError unless the inputs fit the model. */

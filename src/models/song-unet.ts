@@ -5,6 +5,7 @@ import type { ConvolutionParameters } from './layers/convolution.ts';
 import { groupNormLayer, type NormParameters } from './layers/group-norm.ts';
 import type { Layer } from './layers/layer.ts';
 import type { LinearParameters } from './layers/linear.ts';
+import { blockCalls, type CallBlock } from './layers/rematerialisation.ts';
 import type { ConditionedMap } from './layers/residual-block.ts';
 import {
   lastSongConvolution,
@@ -160,11 +161,12 @@ function applyStages(
   { downward, middle, upward }: Stages,
   tensors: Pick<TensorsOf<SongUnetParameters>, 'down' | 'middle' | 'up'>,
   { x, condition }: ConditionedMap,
+  callBlock: CallBlock,
 ): Tensor {
   let h = x;
   const saved: Tensor[] = [h];
-  const apply = (block: SongBlock, own: TensorsOf<SongBlockParameters>, map: Tensor) =>
-    block.apply(own, { x: map, condition });
+  const apply = (block: SongBlock, own: TensorsOf<SongBlockParameters>, map: Tensor, skip: Tensor | null = null) =>
+    callBlock((y) => block.apply(own, { x: skip === null ? y : concat([y, skip], 1), condition }), map);
   for (const [level, stage] of downward.entries()) {
     const own = tensors.down[level];
     if (stage.resize !== null && own.resize !== undefined) {
@@ -181,7 +183,7 @@ function applyStages(
     const own = tensors.up[step];
     if (stage.resize !== null && own.resize !== undefined) h = apply(stage.resize, own.resize, h);
     for (const [i, block] of stage.blocks.entries()) {
-      h = apply(block, own.blocks[i], concat([h, saved.pop() as Tensor], 1));
+      h = apply(block, own.blocks[i], h, saved.pop());
     }
   }
   return h;
@@ -216,10 +218,11 @@ export function songUnet(options: SongUnetOptions): Model {
   const facts = { name, parameters, predicts: 'velocity', input: { shape }, classes } as const;
   return {
     ...facts,
-    apply(tensors: TensorsOf<SongUnetParameters>, inputs) {
+    apply(tensors: TensorsOf<SongUnetParameters>, inputs, { rematerialise = 'nothing' } = {}) {
       checkInputs(facts, inputs);
       const told = condition.apply(tensors.condition, inputs);
-      const last = applyStages(stages, tensors, { x: input.apply(tensors.input, inputs.x), condition: told });
+      const x = input.apply(tensors.input, inputs.x);
+      const last = applyStages(stages, tensors, { x, condition: told }, blockCalls[rematerialise]);
       return output.apply(tensors.output, silu(norm.apply(tensors.norm, last)));
     },
   };

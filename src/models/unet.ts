@@ -8,6 +8,7 @@ import { type ConvolutionParameters, convolution, zeroConvolution } from './laye
 import { groupNormLayer, type NormParameters } from './layers/group-norm.ts';
 import type { OpaqueLayer } from './layers/layer.ts';
 import { fromPixelBlocks, toPixelBlocks } from './layers/pixel-blocks.ts';
+import { blockCalls, type CallBlock } from './layers/rematerialisation.ts';
 import { type Resample, type Resizing, resamplings } from './layers/resample.ts';
 import {
   type ConditionedMap,
@@ -117,8 +118,10 @@ function createStage({ inputs, outputs, attention, resample }: StagePlan, option
       const h = blocks[index].apply(tensors.blocks[index], inputs);
       return index < attentions.length ? attentions[index].apply(tensors.attention[index], h) : h;
     },
+    /** Whether the size changes after the blocks. */
+    resamples: resample !== null,
     resample: (tensors: TensorsOf<StageParameters>, inputs: ConditionedMap) =>
-      resample?.apply(tensors.resample, inputs) ?? null,
+      resample?.apply(tensors.resample, inputs) ?? inputs.x,
   };
 }
 
@@ -209,31 +212,29 @@ type Stages = ReturnType<typeof createStages>;
 function applyStages(
   { downward, centre, upward }: Stages,
   tensors: Pick<TensorsOf<UnetParameters>, 'down' | 'middle' | 'up'>,
-  { x, condition, skips }: ConditionedMap & Pick<UnetOptions, 'skips'>,
+  { x, condition, skips, callBlock }: ConditionedMap & Pick<UnetOptions, 'skips'> & { readonly callBlock: CallBlock },
 ): Tensor {
   let h = x;
   const saved: Tensor[] = skips === 'all' ? [h] : [];
   for (const [level, stage] of downward.entries()) {
     for (let i = 0; i < stage.blocks; i++) {
-      h = stage.applyBlock(tensors.down[level], i, { x: h, condition });
+      h = callBlock((y) => stage.applyBlock(tensors.down[level], i, { x: y, condition }), h);
       saved.push(h);
     }
-    const smaller = stage.resample(tensors.down[level], { x: h, condition });
-    if (smaller === null) continue;
-    h = smaller;
+    if (!stage.resamples) continue;
+    h = callBlock((y) => stage.resample(tensors.down[level], { x: y, condition }), h);
     if (skips === 'all') saved.push(h);
   }
-  for (let i = 0; i < centre.blocks; i++) h = centre.applyBlock(tensors.middle, i, { x: h, condition });
+  for (let i = 0; i < centre.blocks; i++)
+    h = callBlock((y) => centre.applyBlock(tensors.middle, i, { x: y, condition }), h);
   for (const [step, stage] of upward.entries()) {
     for (let i = 0; i < stage.blocks; i++) {
       // One map was saved for each block of the way up.
       const skip = saved.pop() as Tensor;
-      h = stage.applyBlock(tensors.up[step], i, {
-        x: skips === 'sum' ? add(h, skip) : concat([h, skip], 1),
-        condition,
-      });
+      const join = (y: Tensor) => (skips === 'sum' ? add(y, skip) : concat([y, skip], 1));
+      h = callBlock((y) => stage.applyBlock(tensors.up[step], i, { x: join(y), condition }), h);
     }
-    h = stage.resample(tensors.up[step], { x: h, condition }) ?? h;
+    if (stage.resamples) h = callBlock((y) => stage.resample(tensors.up[step], { x: y, condition }), h);
   }
   return h;
 }
@@ -266,11 +267,16 @@ export function unet(options: UnetOptions): Model {
   const facts = { name, parameters, predicts: 'velocity', input: { shape }, classes } as const;
   return {
     ...facts,
-    apply(tensors: TensorsOf<UnetParameters>, inputs) {
+    apply(tensors: TensorsOf<UnetParameters>, inputs, { rematerialise = 'nothing' } = {}) {
       checkInputs(facts, inputs);
       const embedded = condition.apply(tensors.condition, inputs);
       const first = input.apply(tensors.input, patch === 1 ? inputs.x : toPixelBlocks(inputs.x, patch));
-      const last = applyStages(stages, tensors, { x: first, condition: embedded, skips });
+      const last = applyStages(stages, tensors, {
+        x: first,
+        condition: embedded,
+        skips,
+        callBlock: blockCalls[rematerialise],
+      });
       const result = output.apply(tensors.output, silu(norm.apply(tensors.norm, last)));
       return patch === 1 ? result : fromPixelBlocks(result, patch);
     },

@@ -23,6 +23,8 @@ export interface StepEvent extends StepResult {
   readonly secondsLeft: number;
   /** Share of the time since the last step event, or since validation or a checkpoint, in which the engine waited for data. */
   readonly hostShare: number;
+  /** Highest resident memory of the process so far, its program and libraries included; a GPU's memory is not in it. */
+  readonly peakMemoryBytes?: number;
   /** What the coupling did for this step; absent where it assigns nothing. */
   readonly pairing?: PairingReport;
   /** How stochastic the targets of this step's first batch are; absent where they are those of flow matching. */
@@ -115,6 +117,10 @@ export interface LoopOutcome {
 function reportsOf([first]: readonly PreparedBatch[]): Pick<StepEvent, 'pairing' | 'target'> {
   const { report = null, target } = first ?? {};
   return { ...(report === null ? {} : { pairing: report }), ...(target === undefined ? {} : { target }) };
+}
+
+function peakMemoryBytes(): number {
+  return 1024 * process.resourceUsage().maxRSS;
 }
 
 /** Speed and waiting over the last steps. */
@@ -318,7 +324,8 @@ export async function runTraining(trainer: LoopTrainer, options: LoopOptions): P
     const { imagesSeen } = result;
     pace.add(trainer.imagesPerStep, waitedMs);
     if (imagesSeen >= images || passed(logEveryImages, before, imagesSeen)) {
-      onEvent({ kind: 'step', ...result, images, ...pace.read(images - imagesSeen), ...reportsOf(batches) });
+      const told = { ...pace.read(images - imagesSeen), peakMemoryBytes: peakMemoryBytes(), ...reportsOf(batches) };
+      onEvent({ kind: 'step', ...result, images, ...told });
     }
     const end = await endStep(parts, { before });
     if (end.saved) saved = imagesSeen;

@@ -7,7 +7,8 @@ import { nextName } from '../engine/stepper.ts';
 import { placeholder, type Tensor, type TensorType } from '../engine/tensor.ts';
 import { isTensorType, type TensorTree, type TypeTree, tensorType } from '../engine/trace.ts';
 import { flattenTree } from '../engine/tree.ts';
-import type { Model } from '../models/model.ts';
+import type { Rematerialisation } from '../models/layers/rematerialisation.ts';
+import type { ApplyOptions, Model } from '../models/model.ts';
 import type { Path } from '../path/linear.ts';
 import { velocityLoss } from './loss.ts';
 import {
@@ -31,6 +32,8 @@ export interface StepParts extends UpdateParts {
   readonly accumulate: number;
   /** Whether batches of training bring what is added to the path's velocity; default false. */
   readonly corrected?: boolean;
+  /** What the gradient computes again instead of keeping it; default `nothing`. */
+  readonly rematerialise?: Rematerialisation;
 }
 
 /** Types of the batch's inputs by name. */
@@ -53,14 +56,24 @@ function trainingTypes(parts: StepParts): Record<string, TensorType> {
 
 /** Loss of each sample, [batch]. */
 function batchLosses(
-  { model, path }: StepParts,
+  { model, path }: Pick<StepParts, 'model' | 'path'>,
   parameters: TensorTree,
   inputs: Readonly<Record<string, Tensor>>,
+  options: ApplyOptions = {},
 ): Tensor {
   const { source, target, time, labels = null, jitter = null, correction = null } = inputs;
   const { xt, velocity } = path.sample({ source, target, time, jitter });
   const wanted = correction === null ? velocity : add(velocity, correction);
-  return velocityLoss(model.apply(parameters, { x: xt, time, labels }), wanted);
+  return velocityLoss(model.apply(parameters, { x: xt, time, labels }, options), wanted);
+}
+
+/** Mean loss of a batch whose gradient is taken. */
+function trainingLoss(
+  { rematerialise = 'nothing', ...parts }: StepParts,
+  parameters: TensorTree,
+  inputs: Readonly<Record<string, Tensor>>,
+): Tensor {
+  return reduceMean(batchLosses(parts, parameters, inputs, { rematerialise }));
 }
 
 /** One whole training step: forward, backward, clipping, optimiser, average. Results: `loss` and `gradientNorm`, []. */
@@ -68,7 +81,7 @@ export function stepGraph(parts: StepParts): Graph {
   const { tree, ports } = parameterInputs(parts.parameters, PARAMETERS);
   const batch = placeholders(trainingTypes(parts));
   const scalars = placeholders(scalarTypes(parts));
-  const loss = reduceMean(batchLosses(parts, tree, batch.inputs));
+  const loss = trainingLoss(parts, tree, batch.inputs);
   const gradients = gradient(
     loss,
     ports.map(([, tensor]) => tensor),
@@ -84,7 +97,7 @@ export function stepGraph(parts: StepParts): Graph {
 export function accumulateGraph(parts: StepParts): Graph {
   const { tree, ports } = parameterInputs(parts.parameters, PARAMETERS);
   const batch = placeholders(trainingTypes(parts));
-  const loss = reduceMean(batchLosses(parts, tree, batch.inputs));
+  const loss = trainingLoss(parts, tree, batch.inputs);
   const gradients = gradient(
     loss,
     ports.map(([, tensor]) => tensor),

@@ -21,8 +21,8 @@ export interface TrainerOptions {
   readonly learningRate: number;
   readonly schedule: Schedule;
   readonly ema: EmaOptions | null;
-  /** Starting values of the parameters by path. */
-  readonly initial: Readonly<Record<string, Float32Array>>;
+  /** Makes the starting values of the parameters, by path; they are not kept. */
+  readonly initial: () => Readonly<Record<string, Float32Array>>;
   readonly session?: SessionOptions;
 }
 
@@ -96,7 +96,7 @@ function programsOf({ runtime, parts, session = {} }: TrainerOptions) {
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const { runtime, parts, initial } = options;
   const stepper = await createStepper(runtime, { state: stateTypes(parts), programs: programsOf(options) });
-  await stepper.writeState(startingState(initial, parts));
+  await stepper.writeState(startingState(initial(), parts));
   return trainerOver(stepper, options);
 }
 

@@ -31,6 +31,7 @@ function contextWith(peer: Peer | MissingPeer): BenchContext {
     runtime: { provider: 'cpu', threads: 2, spinning: false },
     openRuntime: (options) => openNativeRuntime(options),
     peer: async () => peer,
+    freshPeer: async () => peer,
     rounds: 1,
     progress: () => {},
   };

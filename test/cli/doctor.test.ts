@@ -84,6 +84,28 @@ describe('doctor', () => {
     expect(JSON.parse(wide.lines.at(-1)!).parameters - size.parameters).toBe(3 * 128 + 3 * 129);
   });
 
+  it('estimates the memory of a training step of a config, with and without rematerialised blocks', async () => {
+    const { lines } = await runCommand([
+      'doctor',
+      '--model',
+      'fashion-unet',
+      '--shape',
+      '1,28,28',
+      '--classes',
+      '10',
+      '--json',
+    ]);
+    const { step, parameters } = JSON.parse(lines.at(-1)!);
+    // Parameters, two moments and the average, each twice, in float32.
+    expect(step.nothing.stateBytes).toBe(parameters * 4 * 4 * 2);
+    expect(step.blocks.stateBytes).toBe(step.nothing.stateBytes);
+    expect(step.blocks.betweenBytes).toBeLessThan(0.6 * step.nothing.betweenBytes);
+    const sizes = lines.slice(0, -1).filter((line) => line.includes('state'));
+    expect(sizes).toHaveLength(2);
+    expect(sizes[0]).toMatch(/^ {4}\d+ MiB, of which \d+ MiB state$/);
+    expect(sizes[1]).toMatch(/state, with training\.rematerialise=blocks$/);
+  });
+
   it('counts parameters and operations of a network of a paper, also on other samples', async () => {
     const { status, lines } = await runCommand(['doctor', '--model', 'DiT-S/8']);
     expect(status).toBe(0);

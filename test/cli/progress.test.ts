@@ -51,6 +51,11 @@ describe('progress', () => {
     expect(describeEvent({ ...event, imagesPerSecond: 351.2, secondsLeft: 163.4, hostShare: 0 })).toBe(
       '12,800 of 70,144 images  loss 0.3125  351 images/s  2:43 left',
     );
+    const measured = { ...event, imagesPerSecond: 351.2, secondsLeft: 163.4, hostShare: 0 };
+    expect(describeEvent({ ...measured, peakMemoryBytes: 812.3 * 2 ** 20 })).toMatch(
+      / {2}2:43 left {2}at most 812 MiB$/,
+    );
+    expect(describeEvent({ ...measured, peakMemoryBytes: 2.25 * 2 ** 30 })).toMatch(/at most 2\.3 GiB$/);
   });
 
   it('tells pieces of work with the time left, each in the place of the last', () => {

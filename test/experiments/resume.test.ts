@@ -23,7 +23,13 @@ function told(directory: string, config: RunConfig): object[] {
     .map((event) => {
       switch (event.kind) {
         case 'step': {
-          const { imagesPerSecond: _rate, secondsLeft: _left, hostShare: _share, ...rest } = event;
+          const {
+            imagesPerSecond: _rate,
+            secondsLeft: _left,
+            hostShare: _share,
+            peakMemoryBytes: _bytes,
+            ...rest
+          } = event;
           return rest;
         }
         case 'preliminary':

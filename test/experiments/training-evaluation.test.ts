@@ -34,7 +34,7 @@ function told(directory: string, config: RunConfig): object[] {
     .filter(planned)
     .map((event) =>
       event.kind === 'step'
-        ? { ...event, imagesPerSecond: 0, secondsLeft: 0, hostShare: 0 }
+        ? { ...event, imagesPerSecond: 0, secondsLeft: 0, hostShare: 0, peakMemoryBytes: 0 }
         : { ...event, ...(event.kind === 'checkpoint' ? { path: '' } : {}) },
     );
 }

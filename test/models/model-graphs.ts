@@ -6,7 +6,7 @@ import { multiply, reduceSum } from '../../src/engine/ops.ts';
 import { elementCount } from '../../src/engine/shape.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
 import { type TensorTree, tensorType, trace } from '../../src/engine/trace.ts';
-import type { Model } from '../../src/models/model.ts';
+import type { ApplyOptions, Model } from '../../src/models/model.ts';
 import { flattenParameters, parameterTypes } from '../../src/models/parameters.ts';
 import { mulberry32 } from '../../src/numerics/mulberry32.ts';
 
@@ -14,6 +14,7 @@ export interface GraphOptions {
   readonly batch?: number;
   /** Whether labels are an input. Default: whether the model has classes. */
   readonly labelled?: boolean;
+  readonly apply?: ApplyOptions;
 }
 
 /** Types of a model's inputs: parameters under `p`, then x, time and labels. */
@@ -45,7 +46,7 @@ export function gradientGraph(model: Model, options: GraphOptions = {}): Graph {
   return trace(
     (inputs) => {
       const { p, x, time, labels = null, w } = inputs as unknown as TracedInputs & { w: Tensor };
-      const y = model.apply(p, { x, time, labels });
+      const y = model.apply(p, { x, time, labels }, options.apply);
       return { y, g: gradient(reduceSum(multiply(y, w)), p) };
     },
     { ...types, w: types.x },

@@ -40,6 +40,7 @@ const statusFunctions = {
   CreateSessionFromArray: [8, 'pointer', 'pointer', 'size', 'pointer', 'pointer'],
   CreateSessionOptions: [10, 'pointer'],
   EnableProfiling: [14, 'pointer', 'path'],
+  DisableMemPattern: [17, 'pointer'],
   SetSessionGraphOptimizationLevel: [23, 'pointer', 'int'],
   SetIntraOpNumThreads: [24, 'pointer', 'int'],
   CreateRunOptions: [39, 'pointer'],

@@ -22,6 +22,8 @@ class GraphEmitter implements Emitter {
   readonly channelBlock: number | null;
   readonly collected: OnnxNode[] = [];
   readonly initializers: OnnxInitializer[] = [];
+  /** Types of values whose shape could not be inferred. */
+  readonly known: TensorSpec[] = [];
   /** Optimisers that would harm the model. */
   readonly harmful = new Set<string>();
   readonly #constants = new Map<string, string>();
@@ -52,7 +54,7 @@ class GraphEmitter implements Emitter {
   nodes(
     opType: string,
     inputs: readonly string[],
-    { attributes = {}, domain, outputs }: EmitOptions & { readonly outputs: number },
+    { attributes = {}, domain, outputs, type }: EmitOptions & { readonly outputs: number },
   ): string[] {
     const key = JSON.stringify([opType, domain, inputs, attributes, outputs]);
     const known = this.#nodes.get(key);
@@ -60,6 +62,7 @@ class GraphEmitter implements Emitter {
     const id = this.collected.length;
     const names = Array.from({ length: outputs }, (_, i) => this.#free(outputs === 1 ? `v${id}` : `v${id}_${i}`));
     this.#nodes.set(key, names);
+    if (type !== undefined) this.known.push({ name: names[0], dtype: type.dtype, shape: type.shape });
     this.collected.push({
       opType,
       domain: domain ?? '',
@@ -195,8 +198,10 @@ export function emitGraph(graph: Graph, { name = 'flowloom', ...target }: EmitMo
     inputs.map((input) => input.name),
   );
   const nodes = withOutputNames(emitter.collected, results, outputs);
+  const inner = new Set(nodes.flatMap((node) => node.outputs));
+  const known = emitter.known.filter((spec) => inner.has(spec.name));
   return {
-    graph: { name, nodes, inputs, outputs, initializers: emitter.initializers },
+    graph: { name, nodes, inputs, outputs, initializers: emitter.initializers, known },
     disabledOptimizers: [...emitter.harmful],
   };
 }

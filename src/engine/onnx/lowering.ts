@@ -15,6 +15,8 @@ export interface EmitOptions {
   readonly domain?: 'com.microsoft' | 'com.microsoft.nchwc';
   /** Number of outputs. Default 1. */
   readonly outputs?: number;
+  /** Type of the only output, where ONNX Runtime could not infer its shape; optimisers go by shapes. */
+  readonly type?: TensorType;
 }
 
 /** Collects ONNX nodes; values are named by strings. */

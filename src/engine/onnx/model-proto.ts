@@ -77,6 +77,8 @@ export interface OnnxGraph<V extends OnnxValueInfo = TensorSpec> {
   readonly inputs: readonly V[];
   readonly outputs: readonly V[];
   readonly initializers: readonly OnnxInitializer[];
+  /** Types of values in between that ONNX Runtime could not infer. */
+  readonly known?: readonly V[];
 }
 
 export interface ModelOptions {
@@ -136,6 +138,7 @@ function graphFields(graph: OnnxGraph<OnnxValueInfo>): Fields[] {
     ...graph.initializers.map((tensor) => messageField(5, initializerFields(tensor))),
     ...graph.inputs.map((spec) => messageField(11, valueInfoFields(spec))),
     ...graph.outputs.map((spec) => messageField(12, valueInfoFields(spec))),
+    ...(graph.known ?? []).map((spec) => messageField(13, valueInfoFields(spec))),
   ];
 }
 

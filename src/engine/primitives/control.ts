@@ -5,9 +5,18 @@ import { dtypeFacts } from '../dtype.ts';
 import { callsInOrder, closeGraph, type Graph, inlineGraph } from '../graph.ts';
 import { interpret } from '../interpreter.ts';
 import type { Emitter, LoweringCall } from '../onnx/lowering.ts';
-import type { None, Primitive } from '../primitive.ts';
+import type { GradientSums, None, Operations, Primitive } from '../primitive.ts';
 import { elementCount } from '../shape.ts';
-import { applyPrimitive, FLOATS, formatType, placeholder, requireSameDtype, sameType, type Tensor } from '../tensor.ts';
+import {
+  applyPrimitive,
+  type Call,
+  FLOATS,
+  formatType,
+  placeholder,
+  requireSameDtype,
+  sameType,
+  type Tensor,
+} from '../tensor.ts';
 
 const isFloat = ({ dtype }: Tensor) => dtypeFacts[dtype].isFloat;
 
@@ -39,12 +48,14 @@ function emitWaiting(emit: Emitter, { inputs, inputTypes }: LoweringCall<None>):
         : emit.node('Identity', [x]),
     );
   }
+  // It joins a reshape with the next one, and with it loses what these wait for, or fails.
+  emit.keepFrom('ReshapeFusion');
   const none = zero(dtypeFacts.int64.onnxCode);
   const shapes = new Map<string, string>();
   return tensors.map((x, i) => {
     const constant = emit.ints(inputTypes[i].shape);
     if (!shapes.has(constant)) shapes.set(constant, emit.node('Add', [constant, none]));
-    return emit.node('Reshape', [x, shapes.get(constant)!]);
+    return emit.node('Reshape', [x, shapes.get(constant)!], { type: inputTypes[i] });
   });
 }
 
@@ -100,6 +111,42 @@ function expandBody(inputs: readonly Tensor[], { body }: RematerialiseAttributes
   return body.outputs.map(({ name }) => results[name]);
 }
 
+function addBodyGradient(
+  { inputs, attributes }: Call<RematerialiseAttributes>,
+  { incoming, before }: GradientSums,
+  ops: Operations,
+): (Tensor | null)[] {
+  const used = incoming.map((_, i) => i).filter((i) => incoming[i] !== null);
+  const again = applyPrimitive(barrierPrimitive, [...inputs, incoming[used[0]] as Tensor], {});
+  const outputs = expandBody(again, attributes);
+  const floats = inputs.map((_, i) => i).filter((i) => isFloat(inputs[i]));
+  const sums = ops.addProducts(
+    used.map((i) => outputs[i]),
+    floats.map((i) => again[i]),
+    { cotangents: used.map((i) => incoming[i] as Tensor), before: floats.map((i) => before[i]) },
+  );
+  const together = handedOnTogether(
+    sums.filter((sum) => sum !== null),
+    ops,
+  );
+  let next = 0;
+  const handed = sums.map((sum) => (sum === null ? null : together[next++]));
+  const gradients = inputs.map((): Tensor | null => null);
+  for (const [position, index] of floats.entries()) gradients[index] = handed[position];
+  return gradients;
+}
+
+/**
+ * The tensors, each of which exists only after all of them do. What was recomputed for them can then be given up before the gradient goes
+ * on; a runtime would otherwise leave the gradients of weights, which nothing waits for, to the end.
+ */
+function handedOnTogether(tensors: readonly Tensor[], { concat, reshape, slice }: Operations): readonly Tensor[] {
+  const first = (x: Tensor) => slice(reshape(x, [-1]), { 0: { end: 1 } });
+  const some = tensors.filter(({ shape }) => elementCount(shape) > 0);
+  if (some.length < 2 || some.some(({ dtype }) => dtype !== some[0].dtype)) return tensors;
+  return applyPrimitive(barrierPrimitive, [...tensors, concat(some.map(first), 0)], {});
+}
+
 /** A sub-graph whose intermediate values are computed again for the gradient instead of being kept [chen:16]. */
 export const rematerialisePrimitive: Primitive<RematerialiseAttributes> = {
   name: 'rematerialise',
@@ -114,18 +161,8 @@ export const rematerialisePrimitive: Primitive<RematerialiseAttributes> = {
     }
     return body.outputs.map(({ value }) => body.values[value]);
   },
-  gradient({ inputs, attributes }, cotangents, { vectorJacobianProduct }) {
-    const used = cotangents.map((_, i) => i).filter((i) => cotangents[i] !== null);
-    const again = applyPrimitive(barrierPrimitive, [...inputs, cotangents[used[0]] as Tensor], {});
-    const outputs = expandBody(again, attributes);
-    const parts = vectorJacobianProduct(
-      used.map((i) => outputs[i]),
-      again.filter(isFloat),
-      used.map((i) => cotangents[i] as Tensor),
-    );
-    let next = 0;
-    return inputs.map((x) => (isFloat(x) ? parts[next++] : null));
-  },
+  gradient: (call, incoming, ops) => addBodyGradient(call, { incoming, before: call.inputs.map(() => null) }, ops),
+  addGradient: addBodyGradient,
   expand: expandBody,
   lowering: { default: (emit, { inputs, attributes: { body } }) => emit.graph(body, inputs) },
   reference(inputs, { body }) {

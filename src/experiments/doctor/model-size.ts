@@ -3,11 +3,13 @@ import { graphFlops } from '../../engine/graph-flops.ts';
 import { type TensorTree, tensorType, trace } from '../../engine/trace.ts';
 import type { Model, ModelInputs } from '../../models/model.ts';
 import { type ParameterTree, parameterCount, parameterTypes } from '../../models/parameters.ts';
+import { type StepMemory, stepMemory } from '../../training/step-memory.ts';
 import { buildModel, type ModelFacts } from '../build.ts';
 import type { RunConfig } from '../config.ts';
 import { openConfiguredAutoencoder } from '../latent-data.ts';
 import { openRunData } from '../run-data.ts';
 import { openStoredData } from '../stored-data.ts';
+import { stepParts } from '../trainer-setup.ts';
 
 /** Size of a config's model. */
 export interface ModelSize {
@@ -21,14 +23,26 @@ export interface ModelSize {
   readonly multiplyAdds: number;
   /** Parameters by the first part of their paths. */
   readonly parts: Readonly<Record<string, number>>;
+  /** Memory of a training step; absent for a network without a training. */
+  readonly step?: StepMemories;
 }
 
+/** Memory of a config's training step by `training.rematerialise`. */
+export type StepMemories = { readonly [K in RunConfig['training']['rematerialise']]: StepMemory };
+
 /**
- * Size of the model of a config.
+ * Size of the model of a config, and the memory of its training step.
  * @param facts  what the data say about the model; null: opens the data to find out.
  */
 export async function modelSize(config: RunConfig, facts: ModelFacts | null): Promise<ModelSize> {
-  return networkSize(config.model, facts ?? (await factsOfData(config)));
+  const known = facts ?? (await factsOfData(config));
+  const model = buildModel(config.model, known);
+  const parts = stepParts(config, { model, corrected: config.target.kind === 'efm' });
+  const step = {
+    nothing: stepMemory({ ...parts, rematerialise: 'nothing' }),
+    blocks: stepMemory({ ...parts, rematerialise: 'blocks' }),
+  };
+  return { ...networkSize(config.model, known), step };
 }
 
 /** Size of a network on samples of so many channels, height, width and classes. */

@@ -174,6 +174,12 @@ const updateFields = {
     .max(65_536)
     .default(1)
     .describe('Batches whose gradients are averaged for one update; saves memory.'),
+  rematerialise: z
+    .enum(['nothing', 'blocks'])
+    .default('nothing')
+    .describe(
+      'What the gradient computes again instead of keeping it. blocks: the inside of every block of the network, for less memory and a longer step; results are the same.',
+    ),
   optimizer,
 };
 

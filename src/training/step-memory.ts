@@ -1,0 +1,26 @@
+/** How much memory a training step takes, before it is made. */
+import { peakBytes, tensorBytes } from '../engine/graph-memory.ts';
+import type { StateGroups } from '../engine/state-store.ts';
+import { accumulateGraph, type StepParts, stateTypes, stepGraph, updateGraph } from './step.ts';
+
+export interface StepMemory {
+  /** Parameters, optimizer, average and sums of gradients; every tensor exists twice, as it is and as the step makes it. */
+  readonly stateBytes: number;
+  /** The most that values in between take at once: what is kept for the gradient, and gradients. */
+  readonly betweenBytes: number;
+}
+
+function groupsBytes(groups: StateGroups): number {
+  return Object.values(groups)
+    .flat()
+    .reduce((sum, spec) => sum + tensorBytes(spec), 0);
+}
+
+/**
+ * An estimate by the lifetimes of the traced values, see `peakBytes`. The program, batches and samples come on top; so does room that
+ * kernels take for themselves, which is most for convolutions (as much as a third of what is between, where feature maps are large).
+ */
+export function stepMemory(parts: StepParts): StepMemory {
+  const graphs = parts.accumulate === 1 ? [stepGraph(parts)] : [accumulateGraph(parts), updateGraph(parts)];
+  return { stateBytes: 2 * groupsBytes(stateTypes(parts)), betweenBytes: Math.max(...graphs.map(peakBytes)) };
+}
