@@ -139,6 +139,21 @@ describe('stages', () => {
     await expect(staged(join(folder, 'whole'))).rejects.toThrow('to be a new or empty folder');
   });
 
+  it('whose data or networks do not fit are refused before the first of them', async () => {
+    const directory = join(folder, 'refused');
+    const { flow } = config.stages;
+    const withFlow = (change: object) => ({ ...config, stages: { ...config.stages, flow: { ...flow, ...change } } });
+    const faults: [StagesConfig, string][] = [
+      [withFlow({ data: { ...flow.data, source: 'fashion' } }), '[3, 16, 16]'],
+      [withFlow({ data: { ...flow.data, source: join(folder, 'nothing') } }), 'nothing'],
+      [withFlow({ model: { ...flow.model, patch: 3 } }), 'patch'],
+    ];
+    for (const [changed, message] of faults) {
+      await expect(staged(directory, { config: changed })).rejects.toThrow(message);
+      expect(existsSync(directory)).toBe(false);
+    }
+  });
+
   it('hold runs that other commands take, and are none themselves', () => {
     const directory = join(folder, 'whole');
     expect(readAnyRunConfig(directory)).toEqual(config);
