@@ -41,7 +41,7 @@ beforeAll(async () => {
     'small',
   );
   whole = (await staged(join(folder, 'whole'))).outcome;
-}, 60_000);
+}, 180_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 async function staged(directory: string, change: Partial<StagesRequest> = {}) {
