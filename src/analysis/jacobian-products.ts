@@ -8,7 +8,7 @@ import { createStepper } from '../engine/stepper.ts';
 import { placeholder, type Tensor, type TensorType } from '../engine/tensor.ts';
 import { isTensor, isTensorType, tensorType } from '../engine/trace.ts';
 import { flattenTree, mapTree } from '../engine/tree.ts';
-import type { NetworkFlowOptions } from '../sampling/network-flow.ts';
+import { type NetworkFlowOptions, parameterSpecs, writeParameters } from '../sampling/network-flow.ts';
 
 /** Points and directions of a whole batch, rows aligned. */
 export interface JacobianRequest {
@@ -76,18 +76,14 @@ export function jacobianGraph({ model, parameterTypes, batch }: Omit<NetworkFlow
  */
 export async function openJacobianProducts(runtime: Runtime, options: NetworkFlowOptions): Promise<JacobianProducts> {
   const { provider, channelBlock } = runtime;
-  const { parameterTypes, parameters, batch, model } = options;
+  const { batch, model } = options;
   const stepper = await createStepper(runtime, {
     state: {
-      parameters: flattenTree<TensorType>(parameterTypes, isTensorType).map(([path, type]) => ({
-        name: `${PREFIX}.${path}`,
-        ...type,
-      })),
+      parameters: parameterSpecs(options),
     },
     programs: { products: { model: emitModel(jacobianGraph(options), { provider, channelBlock }) } },
   });
-  const values = Object.entries(parameters).map(([path, array]) => [`${PREFIX}.${path}`, array]);
-  await stepper.writeState(Object.fromEntries(values));
+  await writeParameters(stepper, options);
   return {
     batch,
     elements: elementCount(model.input.shape),

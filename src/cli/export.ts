@@ -4,6 +4,7 @@ import { ConfigError } from '../errors.ts';
 import type { ExportRequest } from '../experiments/export-request.ts';
 import { runFolderOf } from '../experiments/run-path.ts';
 import { readSampleModel } from '../experiments/sample-model.ts';
+import type { WeightNames } from '../experiments/weight-names.ts';
 import type { CommandContext } from './context.ts';
 import { type SamplingFlags, samplingChanges } from './sampling-changes.ts';
 import {
@@ -14,8 +15,9 @@ import {
   repeatedFlag,
   type SharedFlags,
 } from './shared-flags.ts';
+import { addWeightNamesFlags } from './weight-names-flags.ts';
 
-interface ExportFlags extends SharedFlags, SamplingFlags {
+interface ExportFlags extends SharedFlags, SamplingFlags, WeightNames {
   readonly out?: string;
   readonly provider?: ExportRequest['provider'];
   readonly batch?: number;
@@ -51,7 +53,7 @@ export function exportCommand({ terminal, runner }: CommandContext): Command {
     .option('--set <path=value>', 'change another setting of the run; may be repeated', repeatedFlag, [])
     .option('--unroll', 'write every step of the solver out, for runtimes without Loop (default for webgpu)')
     .option('--no-ema', 'use the parameters themselves, not their average');
-  return addSharedFlags(command).action(async (run: string, flags: ExportFlags) => {
+  return addSharedFlags(addWeightNamesFlags(command)).action(async (run: string, flags: ExportFlags) => {
     const request = requestOf(run, flags);
     const { json = false, dryRun = false } = flags;
     if (dryRun) return printSettings(terminal, { json }, request);
@@ -83,5 +85,7 @@ function requestOf(run: string, flags: ExportFlags): ExportRequest {
     ema: flags.ema,
     batch: flags.batch ?? null,
     weights: flags.weights,
+    names: flags.names,
+    attentionRows: flags.attentionRows,
   };
 }

@@ -1,13 +1,14 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { ImportedTensor, ImportRequest } from '../experiments/import-request.ts';
 import { readConfig } from '../experiments/read-config.ts';
 import { nextRunPath } from '../experiments/run-path.ts';
+import type { WeightNames } from '../experiments/weight-names.ts';
 import type { CommandContext } from './context.ts';
 import { addSharedFlags, printSettings, repeatedFlag, type SharedFlags } from './shared-flags.ts';
+import { addWeightNamesFlags } from './weight-names-flags.ts';
 
-interface ImportFlags extends SharedFlags {
+interface ImportFlags extends SharedFlags, WeightNames {
   readonly as: string;
-  readonly names: ImportRequest['names'];
   readonly set: readonly string[];
   readonly run?: string;
   readonly lenient?: true;
@@ -19,24 +20,23 @@ export function importCommand({ terminal, runner }: CommandContext): Command {
     .description('make a run of weights in a safetensors file, to be sampled and measured')
     .argument('<file>', 'a safetensors file; float64, float32, float16 and bfloat16 are read')
     .requiredOption('--as <preset or config>', 'whose model the weights are of: a preset, or a YAML or JSON file')
-    .addOption(
-      new Option(
-        '--names <which>',
-        'own: paths of parameters, as export writes them; published: those of DiT, ADM or EDM',
-      )
-        .choices(['own', 'published'])
-        .default('own'),
-    )
     .option('--set <path=value>', 'change a setting, for instance model.depth=6; may be repeated', repeatedFlag, [])
     .option('--run <folder>', 'folder of the run (default: runs/<n>-<name>)')
     .option(
       '--lenient',
       'import what fits; the rest of the file is left out, missing parameters keep their starting values',
     );
-  return addSharedFlags(command).action(async (file: string, flags: ImportFlags) => {
-    const { as, names, set, run, lenient = false, json = false, dryRun = false } = flags;
+  return addSharedFlags(addWeightNamesFlags(command)).action(async (file: string, flags: ImportFlags) => {
+    const { as, names, attentionRows, set, run, lenient = false, json = false, dryRun = false } = flags;
     const config = readConfig(as, { set, seed: flags.seed ?? null });
-    const request = { file, config, directory: run ?? nextRunPath(config.name), names, lenient };
+    const request: ImportRequest = {
+      file,
+      config,
+      directory: run ?? nextRunPath(config.name),
+      names,
+      attentionRows,
+      lenient,
+    };
     if (dryRun) {
       return printSettings(terminal, { json }, request);
     }

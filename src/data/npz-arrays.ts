@@ -36,25 +36,31 @@ export async function openNpzImages(path: string): Promise<ImageDataset> {
 /**
  * Vectors of an .npz file: array `x`, `images` or `arr_0`, float32 or float64, axes [count, features]; labels as `openNpzImages`.
  *
+ * @param axes  lengths of the axes behind the first, where a vector is a map: latents [channels, height, width]. Default null: one, of any
+ *   length.
  * @throws DataError if the file is damaged, its arrays are not such, or a value is not finite.
  */
-export async function openNpzVectors(path: string): Promise<VectorDataset> {
+export async function openNpzVectors(path: string, axes: readonly number[] | null = null): Promise<VectorDataset> {
   const { values, labels } = await readLabelled(path);
   const { dtype, shape, data } = values;
-  if ((dtype !== 'float32' && dtype !== 'float64') || shape.length !== 2 || data.length === 0) {
-    throw fault(path, 'vectors, float32 or float64 [count, features]', `${dtype} [${shape.join(', ')}]`);
+  const [count, ...rest] = shape;
+  const fits = axes === null ? rest.length === 1 : `${rest}` === `${axes}`;
+  if ((dtype !== 'float32' && dtype !== 'float64') || !fits || data.length === 0) {
+    const expected = `vectors, float32 or float64 [count, ${axes === null ? 'features' : axes.join(', ')}]`;
+    throw fault(path, expected, `${dtype} [${shape.join(', ')}]`);
   }
+  const features = data.length / count!;
   const vectors = Float32Array.from(data);
   const stray = vectors.findIndex((value) => !Number.isFinite(value));
-  if (stray !== -1) throw fault(path, 'finite values', `${data[stray]} in vector ${Math.floor(stray / shape[1]!)}`);
+  if (stray !== -1) throw fault(path, 'finite values', `${data[stray]} in vector ${Math.floor(stray / features)}`);
   const attribute = labels === null ? null : labelAttribute(path, labels, null);
   return {
     kind: 'vectors',
     name: path,
-    count: shape[0]!,
-    features: shape[1]!,
+    count: count!,
+    features,
     vectors,
-    labels: attribute?.values ?? new Int32Array(shape[0]!),
+    labels: attribute?.values ?? new Int32Array(count!),
     classes: attribute?.classes ?? null,
   };
 }

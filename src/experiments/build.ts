@@ -10,7 +10,7 @@ import { sinkhornCoupling } from '../coupling/sinkhorn.ts';
 import type { CouplingData } from '../coupling/whole-cost.ts';
 import { ConfigError } from '../errors.ts';
 import type { CheckpointMap } from '../models/checkpoint-map.ts';
-import { admUnetCheckpoint } from '../models/checkpoint-names/adm-unet.ts';
+import { type AdmCheckpointOptions, admUnetCheckpoint } from '../models/checkpoint-names/adm-unet.ts';
 import { ditCheckpoint } from '../models/checkpoint-names/dit.ts';
 import { songUnetCheckpoint } from '../models/checkpoint-names/song-unet.ts';
 import { dit } from '../models/dit.ts';
@@ -86,12 +86,17 @@ export function buildAutoencoder(config: AutoencoderConfig['autoencoder']): Imag
 }
 
 /**
- * Names of a config's network in published checkpoints. A U-Net's are those of [dhariwal:21] with the default order of attention's rows;
- * a `song-unet`'s those of [karras:22], with the 9 labels of augmentation that its published networks have.
+ * Names of a config's network in published checkpoints. A U-Net's are those of [dhariwal:21]; a `song-unet`'s those of [karras:22], with
+ * the 9 labels of augmentation that its published networks have.
  * @param model  of `buildModel` on the same config.
+ * @param options  what a U-Net's config does not say of its checkpoint; means nothing to other networks.
  * @throws ConfigError where no published network has the form of the config's.
  */
-export function buildCheckpointMap(config: ModelConfig, { input, classes }: Model): CheckpointMap {
+export function buildCheckpointMap(
+  config: ModelConfig,
+  { input, classes }: Model,
+  options: AdmCheckpointOptions,
+): CheckpointMap {
   const shape = imageShape(input.shape);
   switch (config.kind) {
     case 'mlp':
@@ -101,7 +106,7 @@ export function buildCheckpointMap(config: ModelConfig, { input, classes }: Mode
         where: 'experiments/build',
       });
     case 'unet':
-      return admUnetCheckpoint({ ...config, classes }, { attentionRows: 'head' });
+      return admUnetCheckpoint({ ...config, classes }, options);
     case 'song-unet':
       return songUnetCheckpoint({ ...config, shape, classes }, { augmentLabels: 9 });
     case 'dit':

@@ -12,7 +12,7 @@ export function crossFaults(config: RunConfig): string[] {
   };
   demandOfTarget(config, demand);
   demand(
-    data.kind === 'images' || model.kind === 'mlp',
+    data.kind !== 'vectors' || model.kind === 'mlp',
     `Expected \`model.kind\` to be mlp for \`data.kind\` vectors; got ${model.kind}.`,
   );
   demandOfLatent(config, demand);

@@ -62,7 +62,7 @@ function nothingHeldOut(source: string): ConfigError {
 export async function runPopulation(config: RunConfig, against: Against): Promise<Population> {
   const split = against === 'train' ? 'train' : 'test';
   const data = await openStoredData(config, split);
-  if (data === null) throw nothingHeldOut(config.data.source);
+  if (data === null) throw nothingHeldOut(storedDataName(config, split));
   return storedPopulation(data, storedDataName(config, split));
 }
 

@@ -1,8 +1,9 @@
 /** What an export is asked and what it answers: plain records between cli/ and run.ts. */
 import type { RunConfig } from './config.ts';
+import type { WeightNames } from './weight-names.ts';
 
-/** Files to be made of a trained run. */
-export interface ExportRequest {
+/** Files to be made of a trained run; the names are those of the weights alone. */
+export interface ExportRequest extends WeightNames {
   /** Folder of a run, or of one of its checkpoints. */
   readonly model: string;
   /** Folder for the files; made if it does not exist, files of the same names are replaced. */

@@ -6,19 +6,19 @@ import { writeModel } from '../engine/onnx/write-model.ts';
 import { ConfigError } from '../errors.ts';
 import { safetensor } from '../formats/safetensors.ts';
 import { writeSafetensorsFile } from '../formats/safetensors-file.ts';
-import { flattenParameters, parameterCount, parameterTypes } from '../models/parameters.ts';
+import { parameterCount, parameterTypes } from '../models/parameters.ts';
 import type { ButcherTableau } from '../sampling/solvers/solver.ts';
 import { buildSolver } from './build.ts';
 import { exportedSampler, exportedVelocity } from './export-graphs.ts';
 import { exportReadme } from './export-readme.ts';
 import type { ExportOutcome, ExportRequest } from './export-request.ts';
-import { parameterGroup, readParameters } from './run-parameters.ts';
+import { openParameters, parameterGroup, readParameters } from './run-parameters.ts';
 import { openRunModel, openTrainedRun, type TrainedRun } from './trained-run.ts';
+import { namedTensors, needsNullLabel, valuesOf } from './weight-names.ts';
 
 type OpenExport = Awaited<ReturnType<typeof openRunModel>> & {
   readonly run: TrainedRun;
   readonly request: ExportRequest;
-  readonly parameters: Readonly<Record<string, Float32Array>>;
 };
 
 /** @throws ConfigError if the solver chooses its steps while it runs. */
@@ -60,9 +60,10 @@ function evaluationsOf({ sampling: { guidance, solver } }: ExportRequest, isGuid
   return (grid.length - 1) * (built.evaluationsPerStep ?? 0) * perVelocity;
 }
 
-function writeNetworks(open: OpenExport): string[] {
-  const { model, request, parameters, data } = open;
+async function writeNetworks(open: OpenExport): Promise<string[]> {
+  const { model, request, data, run } = open;
   const { folder, provider, batch, sampling, mostInsideBytes } = request;
+  const parameters = await readParameters(run.checkpoint, parameterGroup(run.config, request.ema));
   const target = { provider, batch, parameters };
   const network = { model, parameterTypes: parameterTypes(model.parameters) };
   const metadata = exportFacts(open);
@@ -88,31 +89,38 @@ function writeNetworks(open: OpenExport): string[] {
 }
 
 async function writeWeights(open: OpenExport): Promise<string[]> {
-  const { model, request, parameters } = open;
-  const { solver: _solver, guidance: _guidance, noise: _noise, provider: _provider, ...metadata } = exportFacts(open);
+  const { model, request, run } = open;
+  const { solver: _solver, guidance: _guidance, noise: _noise, provider: _provider, ...facts } = exportFacts(open);
   const path = join(request.folder, 'weights.safetensors');
-  const tensors = flattenParameters(model.parameters).map(([name, { shape }]) => {
-    return [name, safetensor(parameters[name]!, shape)] as const;
-  });
-  await writeSafetensorsFile(path, new Map(tensors), metadata);
+  const parameters = await openParameters(run.checkpoint, parameterGroup(run.config, request.ema));
+  try {
+    const nullLabel = await needsNullLabel(model, parameters.read);
+    const tensors = [...namedTensors({ ...request, nullLabel }, run.config, model)].map(([name, external]) => {
+      const { shape } = external;
+      const fetch = async () => safetensor(await valuesOf(external, parameters.read), shape);
+      return [name, { dtype: 'F32', shape, fetch }] as const;
+    });
+    await writeSafetensorsFile(path, new Map(tensors), { ...facts, names: request.names });
+  } finally {
+    await parameters.close();
+  }
   return [path];
 }
 
 /**
  * Writes the network of a trained run for other programs: `velocity.onnx` (the network), `sampler.onnx` (seeds in, pixels out) and a
  * README.md; or its weights as `weights.safetensors`.
- * @throws ConfigError if the solver chooses its own steps or the batch cannot be open; CheckpointError if nothing is trained; DataError
- *   if the disk refuses.
+ * @throws ConfigError if the solver chooses its own steps, the batch cannot be open, or no published checkpoint has the form of the
+ *   network whose weights are to have published names; CheckpointError if nothing is trained; DataError if the disk refuses.
  */
 export async function exportRun(request: ExportRequest): Promise<ExportOutcome> {
   const run = await openTrainedRun(request.model);
   if (request.weights === 'onnx') fixedSteps(request);
   const { data, model } = await openRunModel(run.config);
-  const parameters = await readParameters(run.checkpoint, parameterGroup(run.config, request.ema));
   mkdirSync(request.folder, { recursive: true });
-  const open = { run, request, data, model, parameters };
+  const open = { run, request, data, model };
   return {
-    paths: request.weights === 'onnx' ? writeNetworks(open) : await writeWeights(open),
+    paths: await (request.weights === 'onnx' ? writeNetworks(open) : writeWeights(open)),
     batch: request.batch,
     parameterCount: parameterCount(model.parameters),
     evaluations: request.weights === 'onnx' ? evaluationsOf(request, model.classes !== null) : 0,

@@ -1,16 +1,15 @@
 /** What an import is asked and what it answers: plain records between cli/ and run.ts. */
 import type { RunConfig } from './config.ts';
+import type { WeightNames } from './weight-names.ts';
 
 /** Weights to become a run. */
-export interface ImportRequest {
+export interface ImportRequest extends WeightNames {
   /** A safetensors file. */
   readonly file: string;
   /** Config of the run that is made; its model is the one that the weights are of. */
   readonly config: RunConfig;
   /** Folder of the run; new or empty. */
   readonly directory: string;
-  /** Whether names of the file are the paths of our parameters or those of published checkpoints. */
-  readonly names: 'own' | 'published';
   /** Whether to import what fits where not everything does; missing parameters keep their starting values. */
   readonly lenient: boolean;
 }

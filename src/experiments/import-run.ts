@@ -2,31 +2,23 @@
 import { mkdirSync } from 'node:fs';
 import { DataError } from '../errors.ts';
 import { refusePickle } from '../formats/refuse-pickle.ts';
-import { toFloat32 } from '../formats/safetensors.ts';
-import { openSafetensorsFile, type SafetensorsFile } from '../formats/safetensors-file.ts';
+import { safetensor, toFloat32 } from '../formats/safetensors.ts';
+import { type DeferredTensor, openSafetensorsFile, type SafetensorsFile } from '../formats/safetensors-file.ts';
 import type { SafetensorsEntry } from '../formats/safetensors-header.ts';
 import { type ExternalTensor, ownPaths, ownValues } from '../models/checkpoint-map.ts';
 import type { Model } from '../models/model.ts';
-import { flattenParameters, initializeParameters, parameterCount } from '../models/parameters.ts';
-import { type CheckpointTensor, writeCheckpoint } from '../training/checkpoint.ts';
-import { buildCheckpointMap } from './build.ts';
+import { flattenParameters, initializeParameter, type ParameterSpec, parameterCount } from '../models/parameters.ts';
+import { writeCheckpoint } from '../training/checkpoint.ts';
 import type { RunConfig } from './config.ts';
 import type { ImportedTensor, ImportOutcome, ImportRequest } from './import-request.ts';
 import { checkFree, writeRunConfig } from './run-directory.ts';
-import { parameterGroup } from './run-parameters.ts';
 import { openRunModel } from './trained-run.ts';
+import { fileHasNullLabel, namedTensors } from './weight-names.ts';
 
 type ExternalTensors = ReadonlyMap<string, ExternalTensor>;
 
 /** Dtypes that hold weights. */
 const floats: readonly string[] = ['F64', 'F32', 'F16', 'BF16'];
-
-/** What the file should hold. @throws ConfigError if no published network has the form of the config's. */
-function expectedTensors({ names, config }: ImportRequest, model: Model): ExternalTensors {
-  if (names === 'published') return buildCheckpointMap(config.model, model).toExternal(model.parameters);
-  const parameters = flattenParameters(model.parameters);
-  return new Map(parameters.map(([path, { shape }]) => [path, { layout: 'same', path, shape } as const]));
-}
 
 /** How a file differs from what is expected, a line a tensor. */
 interface Comparison {
@@ -70,32 +62,31 @@ function checkFaults({ faults, fitting }: Comparison, { file, names, lenient }: 
   );
 }
 
-/** Values of the parameters that the fitting tensors hold, by path. */
-async function readFitting(file: SafetensorsFile, { fitting }: Comparison): Promise<Map<string, Float32Array>> {
-  const values = new Map<string, Float32Array>();
-  for (const [name, external] of fitting) {
-    const tensor = await file.read(name);
-    const own = ownValues(external, { name, shape: tensor.shape, data: toFloat32(tensor) });
-    for (const [path, array] of own) values.set(path, array);
-  }
-  return values;
+/** The name of the fitting tensor that holds each parameter. */
+function holders({ fitting }: Comparison): Map<string, string> {
+  return new Map([...fitting].flatMap(([name, external]) => ownPaths(external).map((path) => [path, name] as const)));
 }
 
-/** The state of a run whose parameters are these; where it averages them, the average is the same. */
+/** The state of a run with the parameters of a file, each read when it is written; those that the file lacks keep their start. */
 function stateOf(
-  model: Model,
-  config: RunConfig,
-  values: ReadonlyMap<string, Float32Array>,
-): Map<string, CheckpointTensor> {
-  const start = initializeParameters(model.parameters, config.seed);
-  const groups = new Set(['parameters', parameterGroup(config, true)]);
-  const state = new Map<string, CheckpointTensor>();
-  for (const group of groups) {
-    for (const [path, { shape }] of flattenParameters(model.parameters)) {
-      state.set(`${group}.${path}`, { shape, data: values.get(path) ?? start[path]! });
-    }
-  }
-  return state;
+  file: SafetensorsFile,
+  comparison: Comparison,
+  { model, seed }: { readonly model: Model; readonly seed: number },
+): Map<string, DeferredTensor> {
+  const holderOf = holders(comparison);
+  const valuesAt = async (path: string, spec: ParameterSpec): Promise<Float32Array> => {
+    const name = holderOf.get(path);
+    if (name === undefined) return initializeParameter(path, spec, seed);
+    const tensor = await file.read(name);
+    const own = ownValues(comparison.fitting.get(name)!, { name, shape: tensor.shape, data: toFloat32(tensor) });
+    return own.find(([held]) => held === path)![1];
+  };
+  return new Map(
+    flattenParameters(model.parameters).map(([path, spec]) => {
+      const fetch = async () => safetensor(await valuesAt(path, spec), spec.shape);
+      return [`parameters.${path}`, { dtype: 'F32', shape: spec.shape, fetch }] as const;
+    }),
+  );
 }
 
 function tensorsOf({ entries }: SafetensorsFile, { fitting }: Comparison): ImportedTensor[] {
@@ -105,31 +96,41 @@ function tensorsOf({ entries }: SafetensorsFile, { fitting }: Comparison): Impor
   });
 }
 
+/** The config of a run that has its parameters only: a file holds one set of weights, and no average of them beside it. */
+function withoutAverage(config: RunConfig): RunConfig {
+  return { ...config, training: { ...config.training, ema: null } };
+}
+
 /**
- * Makes a run of weights, of 0 images seen: it can be sampled and measured, and not resumed, as nothing is known of its optimiser.
+ * Makes a run of weights, of 0 images seen: it can be sampled and measured, and not resumed, as nothing is known of its optimiser. Its
+ * config says `training.ema` null. Weights are read and written one tensor at a time, so that files larger than the memory will do.
  * @throws DataError if the file is a pickle or damaged, or, unless the request is lenient, if a tensor is missing, extra or misshapen:
  *   all of these are listed. ConfigError if the folder is not free or no published network has the config's form.
  */
 export async function importRun(request: ImportRequest): Promise<ImportOutcome> {
-  const { config, directory } = request;
+  const { directory } = request;
+  const config = withoutAverage(request.config);
   refusePickle(request.file);
   checkFree(directory);
   const file = await openSafetensorsFile(request.file);
   try {
     const { model } = await openRunModel(config);
-    const comparison = compare(expectedTensors(request, model), file.entries);
+    const comparison = compare(
+      namedTensors({ ...request, nullLabel: fileHasNullLabel(file, model) }, config, model),
+      file.entries,
+    );
     checkFaults(comparison, request);
-    const values = await readFitting(file, comparison);
     mkdirSync(directory, { recursive: true });
     const { checkpoints } = writeRunConfig(directory, config);
-    const tensors = stateOf(model, config, values);
-    const content = { imagesSeen: 0, updates: 0, seed: config.seed, tensors };
+    const { seed } = config;
+    const content = { imagesSeen: 0, updates: 0, seed, tensors: stateOf(file, comparison, { model, seed }) };
+    const held = holders(comparison);
     return {
       directory,
       checkpoint: await writeCheckpoint(checkpoints, content, { keep: 1 }),
       parameterCount: parameterCount(model.parameters),
       tensors: tensorsOf(file, comparison),
-      missing: flattenParameters(model.parameters).flatMap(([path]) => (values.has(path) ? [] : [path])),
+      missing: flattenParameters(model.parameters).flatMap(([path]) => (held.has(path) ? [] : [path])),
     };
   } finally {
     await file.close();

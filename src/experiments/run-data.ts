@@ -13,6 +13,7 @@ import type { Latent } from '../latent/latent.ts';
 import { imageBatches, type LatentBatches, vectorBatches } from '../training/batches.ts';
 import type { HeldOutData } from '../training/validation.ts';
 import type { RunConfig } from './config.ts';
+import { openLatentArrays } from './latent-arrays.ts';
 import type { WorkOptions } from './latent-caches.ts';
 import { openLatentImages } from './latent-data.ts';
 import { datasetOptions, type ImageData, spread } from './stored-data.ts';
@@ -146,5 +147,13 @@ async function openPoints({ kind: _kind, ...data }: VectorData, { seed, training
  * @throws DataError or ConfigError if they cannot be read; of latents also as `openLatentImages`.
  */
 export function openRunData(config: RunConfig, options: WorkOptions = {}): Promise<RunData> {
-  return config.data.kind === 'images' ? openImages(config.data, config, options) : openPoints(config.data, config);
+  const { data } = config;
+  switch (data.kind) {
+    case 'images':
+      return openImages(data, config, options);
+    case 'vectors':
+      return openPoints(data, config);
+    case 'latents':
+      return openLatentArrays(data, config);
+  }
 }

@@ -1,5 +1,5 @@
 /** Which of a run's parameters are used, and their values from a checkpoint. */
-import { type Checkpoint, readCheckpoint } from '../training/checkpoint.ts';
+import { type Checkpoint, openCheckpointTensors, readCheckpoint } from '../training/checkpoint.ts';
 import type { RunConfig } from './config.ts';
 
 /** Averaged parameters, or those of the last step. */
@@ -11,6 +11,23 @@ export function parameterGroup(
   wantsEma: boolean,
 ): ParameterGroup {
   return wantsEma && training.ema !== null ? 'ema' : 'parameters';
+}
+
+/** Parameters of a checkpoint that are read one by one. */
+export interface ParameterFile {
+  /** Values of the parameter at a path. */
+  read(path: string): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/** Opens the parameters of a checkpoint. @throws CheckpointError if it is damaged. */
+export async function openParameters(checkpoint: Checkpoint, group: ParameterGroup): Promise<ParameterFile> {
+  const file = await openCheckpointTensors(checkpoint);
+  return {
+    // Parameters are float32 by the model's own types.
+    read: async (path) => (await file.read(`${group}.${path}`)).data as Float32Array,
+    close: () => file.close(),
+  };
 }
 
 /** Parameters by path. @throws CheckpointError if the checkpoint is damaged. */

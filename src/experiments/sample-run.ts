@@ -73,7 +73,7 @@ async function makeSamples(sampler: Sampler, settings: SamplerRequest, onEvent: 
 export async function sample(request: SampleRequest): Promise<SampleOutcome> {
   const started = performance.now();
   checkRows(request);
-  return withSampleSource(request, async (source) => {
+  return withSampleSource({ ...request, count: request.seeds.length }, async (source) => {
     const { shape, latent } = source.data;
     checkFiles(request, latent);
     const settings = samplerRequest(source, {

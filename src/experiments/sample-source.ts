@@ -24,6 +24,8 @@ export interface SampleSourceRequest {
   readonly runtime?: Partial<RunConfig['runtime']>;
   /** Whether to use the averaged parameters; means nothing to an exact field. */
   readonly ema: boolean;
+  /** Most samples that will be asked for at once, if known: a network need not be ready for more together. */
+  readonly count?: number;
   /** What replaces settings of an exact field. */
   readonly exact?: ExactField;
 }
@@ -59,7 +61,7 @@ async function withTrainedSource<T>(request: SampleSourceRequest, use: (source: 
   const options = {
     model,
     group: parameterGroup(config, request.ema),
-    batch: sampling.batchSize,
+    batch: Math.min(sampling.batchSize, request.count ?? sampling.batchSize),
     runtime: { ...config.runtime, ...request.runtime },
   };
   const usualLabels = (count: number) => labelsInTurn(count, model.classes);

@@ -3,6 +3,7 @@ import type { ImageDataset } from '../data/image-dataset.ts';
 import { hasTestSplit, openDataset, openVectors, type Split } from '../data/open-dataset.ts';
 import type { VectorDataset } from '../data/vector-dataset.ts';
 import type { RunConfig } from './config.ts';
+import { openLatentVectors } from './latent-arrays.ts';
 
 /** Row numbers spread evenly over a set. */
 export function spread(count: number, wanted: number): Uint32Array {
@@ -39,6 +40,7 @@ export type StoredData = ImageDataset | VectorDataset;
  * @throws DataError or ConfigError if they cannot be read.
  */
 export async function openStoredData({ data }: Pick<RunConfig, 'data'>, split: Split): Promise<StoredData | null> {
+  if (data.kind === 'latents') return split === 'test' ? null : openLatentVectors(data);
   if (data.kind === 'vectors') {
     const { kind: _kind, ...options } = data;
     return split === 'test' && data.source.endsWith('.npz') ? null : openVectors({ ...options, split });
@@ -48,6 +50,7 @@ export async function openStoredData({ data }: Pick<RunConfig, 'data'>, split: S
 
 /** What conventions call the data: source, part, and what of the config changes them. */
 export function storedDataName({ data }: Pick<RunConfig, 'data'>, split: Split): string {
+  if (data.kind === 'latents') return data.source ?? 'none';
   const { source } = data;
   const part = split === 'train' ? 'train' : 'held out';
   if (data.kind === 'vectors') return source.endsWith('.npz') ? source : `${source} ${part}, seed ${data.seed}`;

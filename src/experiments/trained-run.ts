@@ -15,7 +15,7 @@ import type { RunConfig } from './config.ts';
 import { withMovedAutoencoder } from './latent-data.ts';
 import { openRunData, type RunData } from './run-data.ts';
 import { readRunConfig, runDirectory } from './run-directory.ts';
-import { type ParameterGroup, readParameters } from './run-parameters.ts';
+import { openParameters, type ParameterGroup } from './run-parameters.ts';
 
 /** A run with a checkpoint. */
 export interface TrainedRun {
@@ -78,11 +78,15 @@ export async function withNetwork<T>(
   use: (open: OpenNetwork) => Promise<T>,
 ): Promise<T> {
   const runtime = await openNativeRuntime(settings);
+  const parameters = await openParameters(checkpoint, group).catch((error: unknown) => {
+    runtime.release();
+    throw error;
+  });
   try {
-    const parameters = await readParameters(checkpoint, group);
-    const network = { model, parameterTypes: parameterTypes(model.parameters), parameters, batch };
+    const network = { model, parameterTypes: parameterTypes(model.parameters), parameters: parameters.read, batch };
     return await use({ runtime, network });
   } finally {
+    await parameters.close();
     runtime.release();
   }
 }

@@ -2,9 +2,16 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { DataError } from '../errors.ts';
+import { DataError, FlowError, ShapeError } from '../errors.ts';
 import { checkTensor, type SafetensorsTensor, tensorBytes, tensorFromBytes } from './safetensors.ts';
-import { encodeHeader, headerLength, LENGTH_BYTES, parseHeader, type SafetensorsEntry } from './safetensors-header.ts';
+import {
+  encodeHeader,
+  headerLength,
+  LENGTH_BYTES,
+  parseHeader,
+  type SafetensorsDtype,
+  type SafetensorsEntry,
+} from './safetensors-header.ts';
 
 /** Most bytes hashed and handed to the operating system at once, so that the event loop stays free. */
 const CHUNK_BYTES = 2 ** 24;
@@ -46,6 +53,28 @@ async function openOr(path: string, flags: 'r' | 'w'): Promise<FileHandle> {
   }
 }
 
+/** A tensor that is fetched when its bytes are due, so that tensors need not be in memory together. */
+export interface DeferredTensor {
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  /** The tensor, of this dtype and shape. */
+  fetch(): Promise<SafetensorsTensor>;
+}
+
+async function fetched(name: string, tensor: SafetensorsTensor | DeferredTensor): Promise<SafetensorsTensor> {
+  if ('data' in tensor) return tensor;
+  const { dtype, data } = await tensor.fetch();
+  const whole = { dtype, shape: tensor.shape, data } as SafetensorsTensor; // dtype and array come as a pair
+  if (dtype === tensor.dtype) checkTensor(name, whole);
+  else
+    throw new ShapeError({
+      expected: `\`${name}\` to be ${tensor.dtype}`,
+      got: dtype,
+      where: 'formats/safetensors-file',
+    });
+  return whole;
+}
+
 /**
  * Writes tensors into a file (replacing it) without a second copy of them in memory, and flushes it to the disk. The bytes
  * are those of `writeSafetensors`. Not atomic: write to a temporary name and rename. The arrays must not change meanwhile.
@@ -55,19 +84,22 @@ async function openOr(path: string, flags: 'r' | 'w'): Promise<FileHandle> {
  */
 export async function writeSafetensorsFile(
   path: string,
-  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  tensors: ReadonlyMap<string, SafetensorsTensor | DeferredTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<WrittenFile> {
-  for (const [name, tensor] of tensors) checkTensor(name, tensor);
+  for (const [name, tensor] of tensors) if ('data' in tensor) checkTensor(name, tensor);
   const plans = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
   const header = encodeHeader(plans, metadata);
   const handle = await openOr(path, 'w');
   const digest = createHash('sha256');
   try {
-    const parts = header.entries.map(({ name }) => tensorBytes(tensors.get(name)!));
-    for (const part of [header.bytes, ...parts]) await writeAll(handle, part, digest);
+    await writeAll(handle, header.bytes, digest);
+    for (const { name } of header.entries) {
+      await writeAll(handle, tensorBytes(await fetched(name, tensors.get(name)!)), digest);
+    }
     await handle.sync();
   } catch (cause) {
+    if (cause instanceof FlowError) throw cause;
     throw fileFault(path, 'written whole', cause);
   } finally {
     await handle.close();

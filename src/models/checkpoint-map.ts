@@ -21,6 +21,13 @@ export type ExternalTensor = {
       readonly rows: number;
     }
   | {
+      /** The first rows of a tensor of ours; the checkpoint has no room for the others, which must be zeros. */
+      readonly layout: 'leading';
+      readonly path: string;
+      /** Rows of ours. */
+      readonly rows: number;
+    }
+  | {
       /** Numbers that are no parameters: a checkpoint holds them, a network of ours computes them. */
       readonly layout: 'fixed';
       values(): Float32Array;
@@ -48,7 +55,11 @@ export function ownPaths(external: ExternalTensor): readonly string[] {
   }
 }
 
-/** Numbers of an external tensor. @param read  values of a parameter of ours by its path; they are not changed. */
+/**
+ * Numbers of an external tensor.
+ * @param read  values of a parameter of ours by its path; they are not changed.
+ * @throws DataError if it has no room for numbers of ours that are not zero.
+ */
 export function externalValues(external: ExternalTensor, read: (path: string) => Float32Array): Float32Array {
   switch (external.layout) {
     case 'fixed':
@@ -59,6 +70,8 @@ export function externalValues(external: ExternalTensor, read: (path: string) =>
       return transposed(read(external.path), external.shape);
     case 'interleaved':
       return interleaved(external.paths.map(read), external);
+    case 'leading':
+      return leading(read(external.path), external);
   }
 }
 
@@ -88,6 +101,8 @@ export function ownValues(
       return [[external.path, transposed(data, [...shape].reverse())]];
     case 'interleaved':
       return separated(data, external).map((values, i) => [external.paths[i], values]);
+    case 'leading':
+      return [[external.path, followedByZeros(data, external)]];
   }
 }
 
@@ -130,6 +145,25 @@ function separated(values: Float32Array, layout: Interleaving): Float32Array[] {
   return parts;
 }
 
+type Leading = { readonly shape: Shape; readonly path: string; readonly rows: number };
+
+function leading(values: Float32Array, { shape, path, rows }: Leading): Float32Array {
+  const room = elementCount(shape);
+  if (values.subarray(room).every((value) => value === 0)) return values.subarray(0, room);
+  throw new DataError({
+    expected: `the last ${rows - shape[0]} of the ${rows} rows of \`${path}\` to be zeros, as published checkpoints have no room for them`,
+    got: 'other numbers',
+    where: 'models/checkpoint-map',
+    remedy: 'our own names for this network',
+  });
+}
+
+function followedByZeros(values: Float32Array, { shape, rows }: Leading): Float32Array {
+  const whole = new Float32Array((values.length / shape[0]) * rows);
+  whole.set(values);
+  return whole;
+}
+
 /** Names by the parameters' paths, as layers use them. */
 export interface NameList {
   /** Whether the tree has a parameter at the path. */
@@ -146,6 +180,8 @@ export interface NameList {
    * @param axes  axes of length 1 that the published weight has at its end.
    */
   joint(path: string, name: string, options: { readonly rows: number; readonly axes: number }): void;
+  /** The rows of the parameter at `path` but for the last, which stands for zeros. */
+  allButLastRow(path: string, name: string): void;
   fixed(name: string, shape: Shape, values: () => Float32Array): void;
 }
 
@@ -178,6 +214,10 @@ export function listNames(tree: ParameterTree, list: (names: NameList) => void):
         const shape = asConvolution(kind === 'weight' ? axes : 0)([3 * width, ...rest]);
         result.set(`${name}.${kind}`, { layout: 'interleaved', paths, rows, shape });
       }
+    },
+    allButLastRow(path, name) {
+      const [rows, ...rest] = shapeOf(path);
+      result.set(name, { layout: 'leading', path, rows, shape: [rows - 1, ...rest] });
     },
     fixed: (name, shape, values) => result.set(name, { layout: 'fixed', shape, values }),
   };

@@ -98,22 +98,24 @@ export function parameterCount(tree: ParameterTree): number {
 }
 
 /**
- * Starting values by path. A parameter depends on the seed, its path and its spec, not on the other parameters: it comes from
+ * Starting values of the parameter at a path. They depend on the seed, the path and the spec, not on other parameters: they come from
  * `stream(seed, 'parameter:' + path)`.
  * @param seed  integer in [0, 2^32).
  * @throws ConfigError if the seed is out of range.
  */
+export function initializeParameter(path: string, { shape, initialize }: ParameterSpec, seed: number): Float32Array {
+  const { distribution, scale, offset } = initialize;
+  const values = new Float32Array(elementCount(shape)).fill(offset);
+  if (scale === 0) return values;
+  const random = stream(seed, `parameter:${path}`);
+  const draw = standardDraws[distribution];
+  for (let i = 0; i < values.length; i++) values[i] = offset + scale * draw(random);
+  return values;
+}
+
+/** Starting values by path, of `initializeParameter`. @throws ConfigError if the seed is out of range. */
 export function initializeParameters(tree: ParameterTree, seed: number): Record<string, Float32Array> {
   return Object.fromEntries(
-    flattenParameters(tree).map(([path, { shape, initialize }]) => {
-      const { distribution, scale, offset } = initialize;
-      const values = new Float32Array(elementCount(shape)).fill(offset);
-      if (scale !== 0) {
-        const random = stream(seed, `parameter:${path}`);
-        const draw = standardDraws[distribution];
-        for (let i = 0; i < values.length; i++) values[i] = offset + scale * draw(random);
-      }
-      return [path, values];
-    }),
+    flattenParameters(tree).map(([path, spec]) => [path, initializeParameter(path, spec, seed)]),
   );
 }

@@ -2,7 +2,7 @@
 import { closeGraph, type Graph, type NamedTensor } from '../engine/graph.ts';
 import { emitModel } from '../engine/onnx/emit.ts';
 import { add, broadcastTo, concat, constant, multiply, reshape, split, subtract } from '../engine/ops.ts';
-import type { Runtime } from '../engine/runtime.ts';
+import type { Runtime, TensorSpec } from '../engine/runtime.ts';
 import { elementCount } from '../engine/shape.ts';
 import { createStepper, type Stepper } from '../engine/stepper.ts';
 import { placeholder, type Tensor, type TensorType } from '../engine/tensor.ts';
@@ -16,13 +16,33 @@ export interface NetworkFlowOptions {
   readonly model: Model;
   /** Types of the model's parameters, in the form of its tree. */
   readonly parameterTypes: TypeTree;
-  /** Values by path. */
-  readonly parameters: Readonly<Record<string, Float32Array>>;
+  /** Values by path, or a function that reads them: then they are never in memory together but where the network has them. */
+  readonly parameters: Readonly<Record<string, Float32Array>> | ((path: string) => Promise<Float32Array>);
   /** Samples that go through the network together. */
   readonly batch: number;
 }
 
 const PREFIX = 'parameters';
+
+/** The state of a network's parameters: their specs, named by their paths behind `parameters.`. */
+export function parameterSpecs({ parameterTypes }: Pick<NetworkFlowOptions, 'parameterTypes'>): TensorSpec[] {
+  const types = flattenTree<TensorType>(parameterTypes, isTensorType);
+  return types.map(([path, type]) => ({ name: `${PREFIX}.${path}`, ...type }));
+}
+
+/** Fills the state of `parameterSpecs`. @throws ShapeError if a value is of another size. */
+export async function writeParameters(
+  stepper: Stepper,
+  { parameterTypes, parameters }: Pick<NetworkFlowOptions, 'parameterTypes' | 'parameters'>,
+): Promise<void> {
+  if (typeof parameters !== 'function') {
+    const values = Object.entries(parameters).map(([path, array]) => [`${PREFIX}.${path}`, array]);
+    return stepper.writeState(Object.fromEntries(values));
+  }
+  for (const [path] of flattenTree<TensorType>(parameterTypes, isTensorType)) {
+    await stepper.writeState({ [`${PREFIX}.${path}`]: await parameters(path) });
+  }
+}
 
 /** What the network is asked besides its parameters; `guidance` is the weight of the label, a scalar, or null for none. */
 export interface VelocityInputs extends ModelInputs {
@@ -77,23 +97,18 @@ export function velocityGraph(
 /** @throws RuntimeError if the network cannot be compiled. */
 export async function networkFlow(runtime: Runtime, options: NetworkFlowOptions): Promise<FlowModel> {
   const { model, batch } = options;
-  const specs = flattenTree<TensorType>(options.parameterTypes, isTensorType).map(([path, type]) => ({
-    name: `${PREFIX}.${path}`,
-    ...type,
-  }));
   const { provider, channelBlock } = runtime;
   const program = (guided: boolean) => ({
     model: emitModel(velocityGraph(options, { guided, prefix: `${PREFIX}.` }), { provider, channelBlock }),
   });
   const stepper = await createStepper(runtime, {
-    state: { parameters: specs },
+    state: { parameters: parameterSpecs(options) },
     programs: {
       plain: program(false),
       ...(model.classes === null ? {} : { guided: program(true) }),
     },
   });
-  const values = Object.entries(options.parameters).map(([path, array]) => [`${PREFIX}.${path}`, array]);
-  await stepper.writeState(Object.fromEntries(values));
+  await writeParameters(stepper, options);
   return {
     name: model.name,
     elements: elementCount(model.input.shape),

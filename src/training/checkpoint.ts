@@ -10,7 +10,12 @@ import { pipeline } from 'node:stream/promises';
 import type { HostArray } from '../engine/dtype.ts';
 import { CheckpointError, DataError, FlowError } from '../errors.ts';
 import { safetensor } from '../formats/safetensors.ts';
-import { openSafetensorsFile, writeSafetensorsFile } from '../formats/safetensors-file.ts';
+import {
+  type DeferredTensor,
+  openSafetensorsFile,
+  type SafetensorsFile,
+  writeSafetensorsFile,
+} from '../formats/safetensors-file.ts';
 
 /** Version of the folder's format. */
 export const CHECKPOINT_FORMAT = 1;
@@ -40,7 +45,9 @@ export interface Checkpoint {
 }
 
 /** What a new checkpoint holds. */
-export type CheckpointContent = Omit<CheckpointFacts, 'format' | 'sha256'> & { readonly tensors: CheckpointTensors };
+export type CheckpointContent = Omit<CheckpointFacts, 'format' | 'sha256'> & {
+  readonly tensors: ReadonlyMap<string, CheckpointTensor | DeferredTensor>;
+};
 
 /** Digits of the folder's name: sorted by name is sorted by number. */
 const NAME_DIGITS = 12;
@@ -68,7 +75,8 @@ export interface Retention {
 }
 
 /**
- * Writes a checkpoint into `folder` and removes all but the newest `keep` and the one that is spared.
+ * Writes a checkpoint into `folder` and removes all but the newest `keep` and the one that is spared. Tensors that are fetched are so one
+ * after the other; where one cannot be, its error is thrown and nothing is left of the checkpoint.
  * @returns its path.
  * @throws DataError if the disk refuses.
  */
@@ -87,7 +95,10 @@ export async function writeCheckpoint(
     await syncFolder(folder);
     await removeOld(folder, retention);
   } catch (cause) {
-    if (cause instanceof FlowError) throw cause;
+    if (cause instanceof FlowError) {
+      await rm(`${path}${TEMPORARY}`, { recursive: true, force: true });
+      throw cause;
+    }
     const got = cause instanceof Error ? cause.message : String(cause);
     throw new DataError({ expected: `a checkpoint to be written into \`${folder}\``, got, where, cause });
   }
@@ -96,7 +107,9 @@ export async function writeCheckpoint(
 
 async function writePartial(partial: string, { tensors, ...numbers }: CheckpointContent): Promise<void> {
   await mkdir(partial);
-  const encoded = new Map([...tensors].map(([name, { data, shape }]) => [name, safetensor(data, shape)]));
+  const encoded = new Map(
+    [...tensors].map(([name, tensor]) => [name, 'data' in tensor ? safetensor(tensor.data, tensor.shape) : tensor]),
+  );
   const { sha256 } = await writeSafetensorsFile(join(partial, 'state.safetensors'), encoded);
   const facts: CheckpointFacts = { format: CHECKPOINT_FORMAT, ...numbers, sha256 };
   await writeFile(join(partial, 'checkpoint.json'), `${JSON.stringify(facts, null, 2)}\n`, { flush: true });
@@ -181,17 +194,25 @@ export async function latestCheckpoint(folder: string): Promise<Checkpoint | nul
 }
 
 /**
- * Tensors of a checkpoint, all or those whose name starts with a prefix.
+ * The tensors of a checkpoint, to be read one by one and closed.
  * @throws CheckpointError if the file's checksum is not the recorded one.
  */
-export async function readCheckpoint({ path, facts }: Checkpoint, prefix = ''): Promise<Map<string, CheckpointTensor>> {
+export async function openCheckpointTensors({ path, facts }: Checkpoint): Promise<SafetensorsFile> {
   const file = join(path, 'state.safetensors');
   const digest = createHash('sha256');
   await pipeline(createReadStream(file), digest).catch((cause: unknown) => {
     throw damaged(path, 'state.safetensors', cause);
   });
   if (digest.digest('hex') !== facts.sha256) throw damaged(path, 'state.safetensors: its checksum differs');
-  const opened = await openSafetensorsFile(file);
+  return openSafetensorsFile(file);
+}
+
+/**
+ * Tensors of a checkpoint, all or those whose name starts with a prefix.
+ * @throws CheckpointError if the file's checksum is not the recorded one.
+ */
+export async function readCheckpoint(checkpoint: Checkpoint, prefix = ''): Promise<Map<string, CheckpointTensor>> {
+  const opened = await openCheckpointTensors(checkpoint);
   try {
     const tensors = new Map<string, CheckpointTensor>();
     for (const name of opened.entries.keys()) {

@@ -6,6 +6,8 @@ import { elementCount, formatShape, sameShape } from '../engine/shape.ts';
 import type { StateGroups } from '../engine/state-store.ts';
 import type { HostArrays, Stepper } from '../engine/stepper.ts';
 import { CheckpointError, NumericalError } from '../errors.ts';
+import { safetensor } from '../formats/safetensors.ts';
+import type { DeferredTensor } from '../formats/safetensors-file.ts';
 import { type Checkpoint, type CheckpointTensor, readCheckpoint } from './checkpoint.ts';
 import { PARAMETERS } from './parameter-update.ts';
 import type { StepParts } from './step.ts';
@@ -59,8 +61,9 @@ export function couplingState(coupling: Pick<HostState, 'state' | 'restore'>): H
   };
 }
 
-function checkFinite(name: string, values: HostArray): void {
-  if (values instanceof BigInt64Array) return;
+/** @throws NumericalError if a value is not finite. */
+function finite(name: string, values: HostArray): HostArray {
+  if (values instanceof BigInt64Array) return values;
   for (let i = 0; i < values.length; i++) {
     if (Number.isFinite(values[i])) continue;
     throw new NumericalError({
@@ -70,18 +73,22 @@ function checkFinite(name: string, values: HostArray): void {
       remedy: 'a smaller training.optimizer.learningRate; the last checkpoint is whole',
     });
   }
+  return values;
 }
 
-/** The state as a checkpoint holds it. @throws NumericalError if it is not finite. */
-export async function stateTensors(
+/**
+ * The state as a checkpoint holds it. Tensors are copied out of the runtime's memory one at a time, as they are fetched, so no step may
+ * run until they are; fetching one throws NumericalError if it is not finite.
+ */
+export function stateTensors(
   stepper: Stepper,
   { state, host }: Pick<RestoredParts, 'state' | 'host'>,
-): Promise<Map<string, CheckpointTensor>> {
-  const specs = savedSpecs(state);
-  const values = await stepper.readState(specs.map(({ name }) => name));
-  for (const { name } of specs) checkFinite(name, values[name]);
-  const tensors = new Map<string, CheckpointTensor>(
-    specs.map(({ name, shape }) => [name, { shape, data: values[name] }]),
+): Map<string, CheckpointTensor | DeferredTensor> {
+  const tensors = new Map<string, CheckpointTensor | DeferredTensor>(
+    savedSpecs(state).map(({ name, dtype, shape }) => {
+      const fetch = async () => safetensor(finite(name, (await stepper.readState([name]))[name]), shape);
+      return [name, { dtype: safetensor(hostArray(dtype, 0)).dtype, shape, fetch }];
+    }),
   );
   for (const [name, data] of Object.entries(host.state())) {
     tensors.set(`${host.prefix}${name}`, { shape: [data.length], data });

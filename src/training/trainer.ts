@@ -140,7 +140,7 @@ function trainerOver(stepper: Stepper, options: TrainerOptions): Trainer {
     evaluate: async (inputs) => (await stepper.run('evaluate', { inputs })).losses,
     readState: (names) => stepper.readState(names),
     async save(folder, retention) {
-      const tensors = await stateTensors(stepper, saved);
+      const tensors = stateTensors(stepper, saved);
       return writeCheckpoint(folder, { tensors, ...progress, seed: preparation.seed }, retention);
     },
     async restore(checkpoint) {

@@ -41,7 +41,7 @@ describe('export', () => {
     expect(status).toBe(0);
     const { sampling } = readConfig('fashion-unet');
     expect(exported).toMatchObject({ model: folder, folder: join(folder, 'export'), sampling, provider: 'cpu' });
-    expect(exported).toMatchObject({ batch: null, ema: true, unrolled: false, weights: 'onnx' });
+    expect(exported).toMatchObject({ batch: null, ema: true, unrolled: false, weights: 'onnx', names: 'own' });
     expect(lines).toEqual(['1,234 parameters; any number of samples a call, 80 evaluations each', 'a.onnx']);
   });
 
@@ -50,6 +50,12 @@ describe('export', () => {
     const { exported } = await command('export', folder, ...flags);
     expect(exported).toMatchObject({ folder: 'o', batch: 3, ema: false });
     expect(exported!.sampling).toMatchObject({ guidance: 2, solver: { kind: 'heun', steps: 9 } });
+  });
+
+  it('writes weights under the names that are asked for', async () => {
+    const flags = ['--weights', 'safetensors', '--names', 'published', '--attention-rows', 'kind'];
+    const { exported } = await command('export', folder, ...flags);
+    expect(exported).toMatchObject({ weights: 'safetensors', names: 'published', attentionRows: 'kind' });
   });
 
   it('writes steps out for webgpu', async () => {
@@ -74,6 +80,7 @@ describe('import', () => {
     const { status, imported, lines } = await command(...args);
     expect(status).toBe(0);
     expect(imported).toMatchObject({ file: 'w.safetensors', directory: 'r', names: 'own', lenient: false });
+    expect(imported!.attentionRows).toBe('head');
     expect(imported!.config.model).toMatchObject({ kind: 'dit', depth: 2 });
     expect(lines).toEqual([
       'w F16 [2, 3] -> a.weight, b.weight',

@@ -46,6 +46,8 @@ async function exported(kind: keyof typeof runs, change: Partial<ExportRequest> 
     batch: null,
     unrolled: false,
     weights: 'onnx',
+    names: 'own',
+    attentionRows: 'head',
     ...change,
   });
   return { folder: target, outcome };

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ExportRequest } from '../../src/experiments/export-request.ts';
 import { exportRun } from '../../src/experiments/export-run.ts';
 import type { ImportRequest } from '../../src/experiments/import-request.ts';
 import { importRun } from '../../src/experiments/import-run.ts';
@@ -24,28 +25,47 @@ let weights: string;
 beforeAll(async () => {
   await trained(run, config);
   const { sampling } = config;
-  const wanted = { model: run, folder, sampling, provider: 'cpu', batch: null, ema: true, unrolled: false } as const;
-  [weights] = (await exportRun({ ...wanted, weights: 'safetensors' })).paths as [string];
+  weights = await exportedWeights(run, { sampling });
   tensors = readSafetensors(readFileSync(weights)).tensors;
 }, 60_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
+/** The file of a run's weights. */
+async function exportedWeights(model: string, change: Pick<ExportRequest, 'sampling'> & Partial<ExportRequest>) {
+  const target = mkdtempSync(join(folder, 'weights-'));
+  const common = { provider: 'cpu', batch: null, ema: true, unrolled: false, weights: 'safetensors' } as const;
+  const outcome = await exportRun({ model, folder: target, names: 'own', attentionRows: 'head', ...common, ...change });
+  return outcome.paths[0]!;
+}
+
 function imported(change: Partial<ImportRequest> = {}) {
   const directory = join(mkdtempSync(join(folder, 'imported-')), 'new');
-  return importRun({ file: weights, config, directory, names: 'own', lenient: false, ...change });
+  return importRun({
+    file: weights,
+    config,
+    directory,
+    names: 'own',
+    attentionRows: 'head',
+    lenient: false,
+    ...change,
+  });
 }
 
 /** A file with other tensors than the run's. */
 function changed(change: (tensors: Map<string, SafetensorsTensor>) => void): string {
-  const copy = new Map(tensors);
+  return changedFile(weights, change);
+}
+
+function changedFile(file: string, change: (tensors: Map<string, SafetensorsTensor>) => void): string {
+  const copy = new Map(readSafetensors(readFileSync(file)).tensors);
   change(copy);
   const path = join(mkdtempSync(join(folder, 'file-')), 'w.safetensors');
   writeFileSync(path, writeSafetensors(copy));
   return path;
 }
 
-async function emaOf(directory: string) {
-  return readParameters((await openTrainedRun(directory)).checkpoint, 'ema');
+async function parametersOf(directory: string) {
+  return readParameters((await openTrainedRun(directory)).checkpoint, 'parameters');
 }
 
 describe('importRun', () => {
@@ -69,7 +89,7 @@ describe('importRun', () => {
     ] as const) {
       const half = { dtype, shape, data: new Uint16Array(data.length).fill(bits) } as const;
       const outcome = await imported({ file: changed((copy) => copy.set(name, half)) });
-      expect((await emaOf(outcome.directory))[name]!.every((value) => value === 1.5)).toBe(true);
+      expect((await parametersOf(outcome.directory))[name]!.every((value) => value === 1.5)).toBe(true);
     }
   });
 
@@ -112,10 +132,62 @@ describe('importRun', () => {
     const outcome = await imported({ file, config: small, names: 'published' });
     const joint = outcome.tensors.find(({ name }) => name === 'blocks.0.attn.qkv.weight')!;
     expect(joint.paths).toEqual(['query', 'key', 'value'].map((part) => `blocks.0.attention.${part}.weight`));
-    const parameters = await emaOf(outcome.directory).catch(async () =>
-      readParameters((await openTrainedRun(outcome.directory)).checkpoint, 'parameters'),
-    );
+    const parameters = await parametersOf(outcome.directory);
     expect(parameters['blocks.0.attention.key.weight']![0]).toBe(64);
+  });
+
+  it.each([
+    ['dit', { kind: 'dit', labels: true, patch: 16, width: 16, depth: 2, heads: 2 }],
+    [
+      'song-unet',
+      { kind: 'song-unet', labels: true, channels: 8, multipliers: [1, 1], blocks: 1, attentionResolutions: [32] },
+    ],
+    ['unet', { kind: 'unet', labels: false, channels: [8, 8], blocks: 1, attention: [1], headChannels: 4, groups: 2 }],
+  ] as const)('goes to published names of %s and back bit by bit, either way', async (name, model) => {
+    const small = smallConfig('pictures', { model, sampling: { ...config.sampling, guidance: null } });
+    const own = { directory: join(folder, name), names: 'own' } as const;
+    await trained(own.directory, small);
+    const published = { sampling: small.sampling, names: 'published', attentionRows: 'kind' } as const;
+    const out = await exportedWeights(own.directory, { ...published, ema: false });
+    const back = await imported({ config: small, file: out, names: 'published', attentionRows: 'kind' });
+    expect(await parametersOf(back.directory)).toEqual(await parametersOf(own.directory));
+    const again = await exportedWeights(back.directory, published);
+    const [first, second] = [out, again].map((path) => readSafetensors(readFileSync(path)));
+    expect(second!.tensors).toEqual(first!.tensors);
+    expect(first!.metadata).toMatchObject({ names: 'published' });
+  });
+
+  it('has no row for a null label of zeros, as public checkpoints of ADM, and one for a null label that was learned', async () => {
+    const model = {
+      kind: 'unet',
+      labels: true,
+      channels: [8, 8],
+      blocks: 1,
+      attention: [],
+      headChannels: 4,
+      groups: 2,
+    } as const;
+    const small = smallConfig('pictures', { model });
+    const [directory, path] = [join(folder, 'labelled'), 'condition.label.table'];
+    await trained(directory, small);
+    const table = (await parametersOf(directory))[path]!;
+    const classes = table.length / 32 - 1;
+    const written = { sampling: small.sampling, names: 'published', ema: false } as const;
+    const rows = (file: string) => readSafetensors(readFileSync(file)).tensors.get('label_emb.weight')!.shape[0];
+
+    const whole = await exportedWeights(directory, written);
+    expect(rows(whole)).toBe(classes + 1);
+    const back = await imported({ config: small, file: whole, names: 'published' });
+    expect(await parametersOf(back.directory)).toEqual(await parametersOf(directory));
+
+    const short = changedFile(whole, (tensors) => {
+      tensors.set('label_emb.weight', safetensor(table.slice(0, classes * 32), [classes, 32]));
+    });
+    const { directory: unlabelled } = await imported({ config: small, file: short, names: 'published' });
+    const zeros = Float32Array.from(table).fill(0, classes * 32);
+    expect((await parametersOf(unlabelled))[path]).toEqual(zeros);
+    const again = await exportedWeights(unlabelled, written);
+    expect(readSafetensors(readFileSync(again)).tensors).toEqual(readSafetensors(readFileSync(short)).tensors);
   });
 
   it('refuses a folder that is not free', async () => {

@@ -158,6 +158,8 @@ describe('the exported sampler of a flow on latents', () => {
       batch: null,
       unrolled: false,
       weights: 'onnx',
+      names: 'own',
+      attentionRows: 'head',
     });
     const arraysPath = join(folder, 'to-decode.npz');
     await sampled(directory, { seeds: [4, 5], labels: [0, 1], sampling, arraysPath });

@@ -5,6 +5,10 @@ import { networkSize } from '../../src/experiments/doctor/model-size.ts';
 import { type NamedNetwork, networkNamed, networks } from '../../src/experiments/networks.ts';
 import { readConfig } from '../../src/experiments/read-config.ts';
 import { modelSection } from '../../src/experiments/schema/model-section.ts';
+import { ownPaths } from '../../src/models/checkpoint-map.ts';
+import { flattenParameters } from '../../src/models/parameters.ts';
+
+const head = { attentionRows: 'head', nullLabel: false } as const;
 
 function sizeOf(name: string, changes: Partial<NamedNetwork> = {}) {
   const network = { ...networkNamed(name)!, ...changes };
@@ -57,26 +61,50 @@ describe('a network of a paper', () => {
   it.each(Object.entries(networks))('%s gives every parameter to one tensor of a published checkpoint', (name) => {
     const network = networkNamed(name)!;
     const model = buildModel(network.model, network);
-    const external = [...buildCheckpointMap(network.model, model).toExternal(model.parameters).values()];
+    const external = [...buildCheckpointMap(network.model, model, head).toExternal(model.parameters).values()];
+    const paths = flattenParameters(model.parameters).map(([path]) => path);
+    expect(external.flatMap(ownPaths).sort()).toEqual(paths.sort());
     const counts = external.map(({ layout, shape }) => (layout === 'fixed' ? 0 : elementCount(shape)));
-    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(sizeOf(name).parameters);
+    const nullLabel = name === 'ADM-imagenet64-guided' ? 4 * 192 : 0; // which its published checkpoint lacks
+    expect(counts.reduce((sum, count) => sum + count, nullLabel)).toBe(sizeOf(name).parameters);
   });
 
   it.each([
     ['cifar10-unet', 'ADM-cifar10'],
     ['imagenet32-loom', 'ADM-imagenet32'],
     ['imagenet64-loom', 'ADM-imagenet64'],
+    ['ffhq256-loom', 'ADM-ffhq256'],
+    ['dit-s-2', 'DiT-S/2'],
+    ['dit-xl-2', 'DiT-XL/2'],
   ])('is that of the preset %s, whose time is not scaled', (preset, name) => {
     expect(readConfig(preset).model).toEqual({ ...networkNamed(name)!.model, timeScale: 1 });
   });
 
+  it.each([
+    ['cifar10-ddpmpp', 'DDPM++-cifar10'],
+    ['afhq64-ddpmpp', 'DDPM++-afhq64'],
+    ['imagenet64-adm', 'ADM-imagenet64-guided'],
+  ] as const)('is that of the preset %s', (preset, name) => {
+    expect(readConfig(preset).model).toEqual(networkNamed(name)!.model);
+  });
+
+  it.each([
+    ['latent-unet-s', 'DiT-S/2'],
+    ['latent-unet-b', 'DiT-B/2'],
+  ])('%s has the parameters and operations of %s within a tenth', (preset, transformer) => {
+    const unet = networkSize(readConfig(preset).model, { shape: [4, 32, 32], classes: null });
+    const { parameters, multiplyAdds } = sizeOf(transformer);
+    expect(Math.abs(unet.parameters / parameters - 1)).toBeLessThan(0.1);
+    expect(Math.abs(unet.multiplyAdds / multiplyAdds - 1)).toBeLessThan(0.1);
+  });
+
   it('has no published names where its config departs from the published form', () => {
     const model = modelSection.parse({ kind: 'mlp' });
-    expect(() => buildCheckpointMap(model, buildModel(model, { shape: [2], classes: null }))).toThrow(
+    expect(() => buildCheckpointMap(model, buildModel(model, { shape: [2], classes: null }), head)).toThrow(
       /`model.kind` to be unet, song-unet or dit/,
     );
     const { model: small } = readConfig('fashion-unet');
-    expect(() => buildCheckpointMap(small, buildModel(small, { shape: [1, 28, 28], classes: 10 }))).toThrow(
+    expect(() => buildCheckpointMap(small, buildModel(small, { shape: [1, 28, 28], classes: 10 }), head)).toThrow(
       /`skips` all, `middle`, `patch` 1/,
     );
   });

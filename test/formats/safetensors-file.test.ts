@@ -45,6 +45,29 @@ describe('a safetensors file', () => {
     await file.close();
   });
 
+  it('fetches tensors when their bytes are due, in the order of the file', async () => {
+    const path = join(folder, 'd.safetensors');
+    const fetchedNames: string[] = [];
+    const deferred = new Map(
+      [...TENSORS].map(([name, tensor]) => {
+        const { dtype, shape } = tensor;
+        const fetch = async () => {
+          fetchedNames.push(name);
+          return tensor;
+        };
+        return [name, { dtype, shape, fetch }] as const;
+      }),
+    );
+    const written = await writeSafetensorsFile(path, deferred);
+    expect((await readFile(path)).equals(writeSafetensors(TENSORS))).toBe(true);
+    expect(fetchedNames).toEqual(['none', 'large', 'small']);
+    expect(written).toEqual(await writeSafetensorsFile(join(folder, 'e.safetensors'), TENSORS));
+    const other = { dtype: 'F32', shape: [2], fetch: async () => safetensor(Float32Array.of(1)) } as const;
+    await expect(writeSafetensorsFile(path, new Map([['a', other]]))).rejects.toThrow(/`a` of F32 to be .*\[2\]/);
+    const integers = { dtype: 'F32', shape: [1], fetch: async () => safetensor(Int8Array.of(1)) } as const;
+    await expect(writeSafetensorsFile(path, new Map([['a', integers]]))).rejects.toThrow(/`a` to be F32; got I8/);
+  });
+
   it('names itself when it is missing, damaged or cut while open', async () => {
     const path = join(folder, 'c.safetensors');
     await expect(openSafetensorsFile(join(folder, 'absent'))).rejects.toThrow(DataError);

@@ -19,8 +19,12 @@ export type PublishedKind = 'dit' | 'adm' | 'song';
 export const publishedNetworks: { readonly [K in PublishedKind]: (options: object) => PublishedNetwork } = {
   dit: (options) => ({ model: dit(options as DitOptions), checkpoint: ditCheckpoint(options as DitOptions) }),
   adm: (options) => {
-    const { attentionRows = 'head', ...own } = options as AdmUnetOptions & Partial<AdmCheckpointOptions>;
-    return { model: admUnet(own), checkpoint: admUnetCheckpoint(admUnetOptions(own), { attentionRows }) };
+    const {
+      attentionRows = 'head',
+      nullLabel = true,
+      ...own
+    } = options as AdmUnetOptions & Partial<AdmCheckpointOptions>;
+    return { model: admUnet(own), checkpoint: admUnetCheckpoint(admUnetOptions(own), { attentionRows, nullLabel }) };
   },
   song: (options) => {
     const { augmentLabels = null, ...own } = options as SongUnetOptions & Partial<SongCheckpointOptions>;

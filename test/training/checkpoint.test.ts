@@ -10,7 +10,8 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CheckpointError, DataError } from '../../src/errors.ts';
+import { CheckpointError, DataError, NumericalError } from '../../src/errors.ts';
+import { safetensor } from '../../src/formats/safetensors.ts';
 import {
   type CheckpointTensors,
   checkpointPaths,
@@ -50,6 +51,33 @@ describe('a checkpoint', () => {
     expect(checkpoint).toMatchObject({ path: written, facts: { format: 1, imagesSeen: 640, updates: 64, seed: 3 } });
     expect(await readCheckpoint(checkpoint!)).toEqual(tensors);
     expect([...(await readCheckpoint(checkpoint!, 'parameters.')).keys()]).toEqual(['parameters.a', 'parameters.b']);
+  });
+
+  it('fetches tensors one after the other, and leaves nothing where one cannot be had', async () => {
+    const path = folder();
+    const order: string[] = [];
+    const fetchable = (name: string, values: readonly number[] | null) => {
+      const fetch = async () => {
+        order.push(name);
+        if (values === null) throw new NumericalError('not finite');
+        return safetensor(Float32Array.from(values));
+      };
+      return [name, { dtype: 'F32', shape: [2], fetch }] as const;
+    };
+    const content = { imagesSeen: 10, updates: 1, seed: 3 };
+    await writeCheckpoint(
+      path,
+      { ...content, tensors: new Map([fetchable('b', [3, 4]), fetchable('a', [1, 2])]) },
+      { keep: 9 },
+    );
+    const read = await readCheckpoint((await latestCheckpoint(path))!);
+    expect([...read.values()].map(({ data }) => data)).toEqual([Float32Array.of(1, 2), Float32Array.of(3, 4)]);
+    expect(order).toEqual(['a', 'b']);
+    const broken = new Map([fetchable('a', [1, 2]), fetchable('b', null)]);
+    await expect(writeCheckpoint(path, { ...content, imagesSeen: 20, tensors: broken }, { keep: 9 })).rejects.toThrow(
+      'not finite',
+    );
+    expect(readdirSync(path)).toEqual(['000000000010']);
   });
 
   it('replaces one of the same number', async () => {

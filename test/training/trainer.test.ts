@@ -178,7 +178,7 @@ describe('a step that is not finite', () => {
       await trainer.save(path, { keep: 3 });
       await trainer.step([randomBatch(2, 6, 0).prepared]);
       await expect(trainer.save(path, { keep: 3 })).rejects.toThrow(
-        /Expected the state to be finite, to be saved; got (NaN|-?Infinity) in element \d+ of `parameters\.wide`/,
+        /Expected the state to be finite, to be saved; got (NaN|-?Infinity) in element \d+ of `parameters\.scalar`/,
       );
       expect((await latestCheckpoint(path))?.facts.imagesSeen).toBe(0);
     }));

@@ -78,10 +78,25 @@ const vectors = z.strictObject({
   seed: seed.default(0).describe('Which points are drawn; not the seed of the run, so that runs compare.'),
 });
 
+const latents = z.strictObject({
+  kind: z.literal('latents'),
+  source: source
+    .nullable()
+    .default(null)
+    .describe(
+      'An .npz file with latents `x`, float [count, channels, height, width], scaled as the network is to see them, and labels `y`. null: none, for weights from elsewhere: they can be sampled, but neither trained nor measured.',
+    ),
+  shape: z
+    .tuple([z.int().min(1), z.int().min(1), z.int().min(1)])
+    .default([4, 32, 32])
+    .describe('Channels, height and width of the latents.'),
+  classes: z.int().min(1).nullable().default(null).describe('Number of labels, which count from 0. null: no labels.'),
+});
+
 /** Section `data`. */
 export const dataSection = z
-  .discriminatedUnion('kind', [imageDataSection, vectors])
-  .describe('What is learned: images or vectors.');
+  .discriminatedUnion('kind', [imageDataSection, vectors, latents])
+  .describe('What is learned: images, vectors, or latents of images that were made elsewhere.');
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 

@@ -8,7 +8,15 @@ export interface AdmCheckpointOptions {
    * published code. `kind`: all queries, all keys, all values ("new attention order"), as in its ImageNet 64 x 64 checkpoint.
    */
   readonly attentionRows: 'head' | 'kind';
+  /**
+   * Whether the label table has a last row for the null class, as that of a network with one class more. Public checkpoints have none:
+   * ours is then read as zeros, a label that adds nothing to the embedding of time. Such a network was never trained without a label.
+   */
+  readonly nullLabel: boolean;
 }
+
+/** The published name of the label table. */
+export const ADM_LABEL_TABLE = 'label_emb.weight';
 
 type Plan = Pick<
   UnetOptions,
@@ -16,11 +24,10 @@ type Plan = Pick<
 >;
 
 /**
- * Names of the public checkpoints of the improved U-Net [dhariwal:21], which the networks of [davtyan:25] share. Their label table has
- * no row for the null class.
+ * Names of the public checkpoints of the improved U-Net [dhariwal:21], which the networks of [davtyan:25] share.
  * @throws ConfigError unless the network is such a U-Net.
  */
-export function admUnetCheckpoint(plan: Plan, { attentionRows }: AdmCheckpointOptions): CheckpointMap {
+export function admUnetCheckpoint(plan: Plan, options: AdmCheckpointOptions): CheckpointMap {
   const { skips, middle, resample, patch = 1 } = plan;
   if (skips !== 'all' || !middle || patch !== 1 || !(resample === 'convolution' || resample === 'residual')) {
     throw new ConfigError({
@@ -30,16 +37,17 @@ export function admUnetCheckpoint(plan: Plan, { attentionRows }: AdmCheckpointOp
       where: 'models/checkpoint-names/adm-unet',
     });
   }
-  return { toExternal: (tree) => listNames(tree, (names) => nameAll(names, { ...plan, attentionRows })) };
+  return { toExternal: (tree) => listNames(tree, (names) => nameAll(names, { ...plan, ...options })) };
 }
 
 type Context = Plan & AdmCheckpointOptions;
 
 function nameAll(names: NameList, context: Context): void {
-  const { channels, blocks, attention, classes } = context;
+  const { channels, blocks, attention, classes, nullLabel } = context;
   names.layer('condition.time.0', 'time_embed.0');
   names.layer('condition.time.1', 'time_embed.2');
-  if (classes !== null) names.same('condition.label.table', 'label_emb.weight');
+  if (classes !== null && nullLabel) names.same('condition.label.table', ADM_LABEL_TABLE);
+  if (classes !== null && !nullLabel) names.allButLastRow('condition.label.table', ADM_LABEL_TABLE);
   names.layer('input', 'input_blocks.0.0');
   const last = channels.length - 1;
   let next = 1;
