@@ -16,7 +16,7 @@ export const portraitsVq: AutoencoderConfigInput = {
   },
   loss: { pixel: 'l2' },
   training: {
-    images: 19_200,
+    images: 16_000,
     batchSize: 4,
     optimizer: { kind: 'adam', learningRate: 2e-3, betas: [0.9, 0.99] },
     schedule: { kind: 'cosine', warmupImages: 400, finalFraction: 0.02 },
