@@ -38,14 +38,14 @@ export interface EncodeOrder {
 }
 
 /** @throws ConfigError if images are not of the autoencoder's size. */
-export function checkPictures(set: ImageDataset, { network, checkpoint }: AutoencoderRun): void {
+export function checkPictures(set: ImageDataset, { network }: Pick<AutoencoderRun, 'network'>): void {
   const shape = [set.channels, set.height, set.width];
   if (shape.join() === network.input.shape.join()) return;
   throw new ConfigError({
     expected: `images of the autoencoder's ${formatShape(network.input.shape)}`,
     got: `${formatShape(shape)} in ${set.name}`,
     where,
-    remedy: `the size for which ${checkpoint.path} was trained`,
+    remedy: '`data.size`, where the images are a folder of files',
   });
 }
 

@@ -1,18 +1,23 @@
 /** Does the stages of a config one after the other, each in a folder of the run; what is done is not done again. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { openDataset } from '../data/open-dataset.ts';
 import { internalError } from '../errors.ts';
+import { buildAutoencoder } from './build.ts';
 import type { RunConfig } from './config.ts';
 import { encode } from './encode-data.ts';
 import { evaluate } from './evaluate.ts';
 import { checkDirectory, holdDirectory } from './hold-run.ts';
+import { checkPictures } from './latent-caches.ts';
 import { readOutcome, readRunConfig, writeConfig, writeOutcome } from './run-directory.ts';
 import { gridPlan } from './sample-plan.ts';
 import { sample } from './sample-run.ts';
 import { autoencoderOfStages, flowOfStages, type StageName, stageFolders, stageNames } from './stages-config.ts';
 import type { StageOutcomes, StagesOutcome, StagesRequest } from './stages-request.ts';
+import { datasetOptions } from './stored-data.ts';
 import { trainAutoencoder } from './train-autoencoder.ts';
 import { train } from './train-run.ts';
+import { modelFor } from './trainer-setup.ts';
 
 type DoStage<K extends StageName> = (request: StagesRequest) => Promise<NonNullable<StageOutcomes[K]>>;
 
@@ -130,12 +135,25 @@ async function doStage<K extends StageName>(name: K, request: StagesRequest): Pr
   }
 }
 
+/** Opens the data of both trainings and builds both networks: what does not fit is told before hours of training rather than after them. */
+async function checkStages({ config, directory }: StagesRequest): Promise<void> {
+  const { autoencoder, flow } = config.stages;
+  const network = buildAutoencoder(autoencoder.autoencoder);
+  for (const data of [autoencoder.data, flow.data]) {
+    checkPictures(await openDataset({ ...datasetOptions(data), split: 'train' }), { network });
+  }
+  const { classes } = await openDataset({ ...datasetOptions(flow.data), split: 'train' });
+  modelFor(flowOfStages(config, directory), { shape: network.latents.shape, classes });
+}
+
 /**
  * Does the stages of a request, or goes on with them: those that are done stay, the one that was interrupted goes on.
- * @throws as the functions of the stages; what is done stays, and resuming goes on from there.
+ * @throws as the functions of the stages; what is done stays, and resuming goes on from there. A new run whose data or networks do not fit
+ *   leaves nothing in its folder.
  */
 export async function trainStages(request: StagesRequest): Promise<StagesOutcome> {
   checkDirectory(request);
+  await checkStages(request);
   const giveBack = holdDirectory(request);
   try {
     writeConfig(request.directory, request.config);

@@ -13,7 +13,10 @@ import type { RunData } from './run-data.ts';
 import type { TargetSetup } from './target-setup.ts';
 
 /** The network for a config and its data. @throws ConfigError if they do not fit together. */
-export function modelFor({ model, sampling }: RunConfig, { shape, classes }: RunData): Model {
+export function modelFor(
+  { model, sampling }: RunConfig,
+  { shape, classes }: Pick<RunData, 'shape' | 'classes'>,
+): Model {
   const built = buildModel(model, { shape, classes: classes?.length ?? null });
   // Asked for before hours of training rather than after them.
   if (sampling.guidance === null || sampling.guidance === 1 || built.classes !== null) return built;
