@@ -9,8 +9,8 @@ import { type Call, FLOATS, formatType, placeholder, requireSameDtype, sameType,
 import { isTensor, type TensorTree } from './trace.ts';
 import { flattenTree, mapTree } from './tree.ts';
 
-/** Calls through which `sources` influence the calls listed, in their order. */
-function callsFrom(sources: readonly Tensor[], calls: readonly Call[]): Set<Call> {
+/** Calls through which `sources` influence the calls listed, in their order, and all tensors that they influence. */
+function influenceOf(sources: readonly Tensor[], calls: readonly Call[]) {
   const live = new Set<Tensor>(sources);
   const found = new Set<Call>();
   for (const call of calls) {
@@ -18,7 +18,7 @@ function callsFrom(sources: readonly Tensor[], calls: readonly Call[]): Set<Call
     found.add(call);
     for (const output of call.outputs) live.add(output);
   }
-  return found;
+  return { calls: found, tensors: live };
 }
 
 function checkedCotangent(call: Call, index: number, cotangent: Tensor): Tensor {
@@ -49,6 +49,12 @@ function checkSources(sources: readonly Tensor[]): void {
 class Cotangents {
   readonly #sums = new Map<Tensor, Tensor>();
   readonly #rules: Operations = { ...operations, vectorJacobianProduct, addProducts };
+  readonly #wanted: ReadonlySet<Tensor>;
+
+  /** @param wanted  tensors through which the sources are reached. */
+  constructor(wanted: ReadonlySet<Tensor>) {
+    this.#wanted = wanted;
+  }
 
   get(tensor: Tensor): Tensor | null {
     return this.#sums.get(tensor) ?? null;
@@ -73,7 +79,8 @@ class Cotangents {
     // A tensor that is an input twice is added to once as a sum, then as a part.
     const isFirst = (index: number) => inputs.indexOf(inputs[index]) === index;
     const before = inputs.map((input, index) => (isFirst(index) ? this.get(input) : null));
-    for (const [index, sum] of primitive.addGradient(call, { incoming, before }, this.#rules).entries()) {
+    const wanted = inputs.map((input) => this.#wanted.has(input));
+    for (const [index, sum] of primitive.addGradient(call, { incoming, before, wanted }, this.#rules).entries()) {
       if (sum === null) continue;
       const checked = checkedCotangent(call, index, sum);
       if (isFirst(index)) this.#sums.set(inputs[index], checked);
@@ -95,11 +102,11 @@ export function addProducts(
   checkSources(sources);
   checkDirections(outputs, cotangents, 'cotangents');
   const ordered = callsInOrder(outputs);
-  const relevant = callsFrom(sources, ordered);
-  const total = new Cotangents();
+  const relevant = influenceOf(sources, ordered);
+  const total = new Cotangents(relevant.tensors);
   for (const [index, sum] of before.entries()) if (sum !== null) total.add(sources[index], sum);
   for (const [index, output] of outputs.entries()) total.add(output, cotangents[index]);
-  for (let i = ordered.length - 1; i >= 0; i--) if (relevant.has(ordered[i])) total.passThrough(ordered[i]);
+  for (let i = ordered.length - 1; i >= 0; i--) if (relevant.calls.has(ordered[i])) total.passThrough(ordered[i]);
   return sources.map((source) => total.get(source));
 }
 

@@ -23,6 +23,8 @@ export interface GradientSums {
   readonly incoming: readonly (Tensor | null)[];
   /** What has come to each input from other calls; `null` for nothing. */
   readonly before: readonly (Tensor | null)[];
+  /** Whether each input's gradient is used at all; those of the others may be `null`. */
+  readonly wanted: readonly boolean[];
 }
 
 /** A tensor of the reference interpreter: float64 whatever its dtype; integers and bools as whole numbers. */

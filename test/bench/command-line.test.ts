@@ -25,7 +25,7 @@ describe('npm run bench', () => {
     const [plain, help] = await Promise.all([bench(), bench('--help')]);
     expect(plain).toEqual({ ...help, status: 0 });
     for (const name of ['gemm', 'step', 'host', 'trace']) expect(plain.out).toMatch(new RegExp(`^  ${name} +\\S`, 'm'));
-    expect(plain.out).toContain('dit-384x4, adm-unet, fashion-unet');
+    expect(plain.out).toContain('dit-s2, adm-cifar10, vq-vae, fashion-unet');
   });
 
   it('refuses a bench and a case that do not exist, naming those that do', async () => {
@@ -61,13 +61,22 @@ describe('npm run bench', () => {
         peer: null,
         reason: 'no Python was wanted',
         ratioToPeer: null,
+        memory: process.platform === 'linux' ? { bytes: number, peerBytes: null } : null,
         details: expect.objectContaining({ parameters: number, turns: 3, gemmGflops: number }),
       },
     ]);
-    const [{ ms, gflops, fractionOfGemm, details }] = result.cases;
+    const [{ ms, gflops, fractionOfGemm, memory, details }] = result.cases;
+    // Node and ONNX Runtime alone take more than the first, and the network hardly anything.
+    if (memory !== null) expect([memory.bytes > 60 * 2 ** 20, memory.bytes < 600 * 2 ** 20]).toEqual([true, true]);
     expect(ms).toBeGreaterThan(0);
     expect(gflops).toBeCloseTo(details.gflop / (ms / 1000), 9);
     expect(fractionOfGemm).toBeCloseTo(gflops / details.gemmGflops, 9);
+  });
+
+  it('measures an autoencoder, and shows memory in the table', async () => {
+    const { out } = await bench('step', '--cases', 'tiny-vq-vae', '--python', 'none', '--rounds', '1');
+    const memory = process.platform === 'linux' ? / +MiB +peer MiB +of peer\ntiny-vq-vae .* \d+ +- +-\n/ : /ratio\n/;
+    expect(out).toMatch(memory);
   });
 
   it('says that a Python cannot be started, and measures without it', async () => {

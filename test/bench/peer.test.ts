@@ -24,6 +24,7 @@ async function fakePeer(body: string): Promise<Peer | MissingPeer> {
 const obliging = `
   if (request.op === 'hello') return { name: 'Fake', version: request.threads + ' ' + request.device };
   if (request.op === 'build') return { parameters: request.workload.size };
+  if (request.op === 'memory') return { bytes: 12345 };
   return { ms: 1000 * request.count + request.untimed };`;
 
 function contextWith(peer: Peer | MissingPeer): BenchContext {
@@ -55,6 +56,7 @@ describe('a peer', () => {
     expect(peer).toMatchObject({ name: 'Fake', version: '2 cpu' });
     expect(await peer.build({ size: 7 })).toEqual({ parameters: 7 });
     expect(await peer.run(1, 3)).toBe(3001);
+    expect(await peer.peakBytes()).toBe(12345);
   });
 
   it('is missing, with the reason, where its process cannot start, ends, or lacks what it needs', async () => {

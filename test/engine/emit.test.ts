@@ -1,6 +1,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { type GraphProto, type ModelProto, ModelProtoSchema } from 'onnx-buf';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { gradient } from '../../src/engine/gradient.ts';
 import { closeGraph, type Graph } from '../../src/engine/graph.ts';
 import { type NativeRuntime, openNativeRuntime } from '../../src/engine/native/native-runtime.ts';
 import { emitModel } from '../../src/engine/onnx/emit.ts';
@@ -12,6 +13,7 @@ import {
   matmul,
   multiply,
   negate,
+  reduceSum,
   rematerialise,
   reshape,
   scatterAdd,
@@ -52,6 +54,23 @@ describe('an emitted model, read by an independent parser', () => {
     const names = operators(parsed(shared).graph);
     expect(names.filter((name) => name === 'Equal')).toHaveLength(1);
     expect(names.filter((name) => name === 'MatMul')).toHaveLength(2);
+  });
+
+  test('says the shapes of what is computed again, which cannot be inferred', () => {
+    const again = trace(({ x }) => gradient(reduceSum(rematerialise((y) => exp(exp(y)), [x])[0]), x), {
+      x: tensorType([2, 3]),
+    });
+    const { graph: read } = parsed(again);
+    const sizes = read.valueInfo.map(({ type }) => {
+      const tensor = type!.value.value as { shape: { dim: { value: { value: unknown } }[] } };
+      return tensor.shape.dim.map(({ value }) => Number(value.value));
+    });
+    expect(sizes).toEqual([[2, 3]]);
+    const waiting = read.node.find(({ output }) => output[0] === read.valueInfo[0].name)!;
+    // Its shape is no constant: it waits for the gradient.
+    expect(waiting.opType).toBe('Reshape');
+    expect(read.initializer.map(({ name }) => name)).not.toContain(waiting.input[1]);
+    expect(emitModel(again).disabledOptimizers).toContain('ReshapeFusion');
   });
 
   test('has opset 21, the name given, and typed inputs and outputs', () => {

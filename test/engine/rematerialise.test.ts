@@ -164,6 +164,16 @@ describe('ONNX Runtime', () => {
     });
     expect(kinds.join('')).toMatch(/^f{3}(rb+){3}$/);
   });
+
+  test('ends with a block, its weight’s gradient included, before it computes the next one again', async () => {
+    const graph = trace((inputs: Inputs) => ({ gradient: gradient(chain(again)(inputs), inputs.weights) }), float32);
+    // A block's backward pass has four transposed products: two for its input, two for its weight; the first block's input needs none.
+    const kinds = (await kernels(graph)).flatMap(({ name }) => {
+      if (name.startsWith('rematerialise_')) return [];
+      return name.startsWith('exp') ? 'r' : name.includes('/FusedMatMul') ? 'b' : [];
+    });
+    expect(kinds.join('')).toBe('rbbbbrbbbbrbbb');
+  });
 });
 
 describe('rematerialise', () => {

@@ -15,7 +15,7 @@ import { stepMemory } from '../../src/training/step-memory.ts';
 import { createTrainer } from '../../src/training/trainer.ts';
 
 const batch = 8;
-const shape = [4, 32, 32] as const;
+const shape: [number, number, number] = [4, 32, 32];
 const model = dit({ shape, patch: 2, depth: 6, width: 64, heads: 4, classes: null });
 const parts: StepParts = {
   model,

@@ -113,13 +113,13 @@ function expandBody(inputs: readonly Tensor[], { body }: RematerialiseAttributes
 
 function addBodyGradient(
   { inputs, attributes }: Call<RematerialiseAttributes>,
-  { incoming, before }: GradientSums,
+  { incoming, before, wanted }: GradientSums,
   ops: Operations,
 ): (Tensor | null)[] {
   const used = incoming.map((_, i) => i).filter((i) => incoming[i] !== null);
   const again = applyPrimitive(barrierPrimitive, [...inputs, incoming[used[0]] as Tensor], {});
   const outputs = expandBody(again, attributes);
-  const floats = inputs.map((_, i) => i).filter((i) => isFloat(inputs[i]));
+  const floats = inputs.map((_, i) => i).filter((i) => wanted[i] && isFloat(inputs[i]));
   const sums = ops.addProducts(
     used.map((i) => outputs[i]),
     floats.map((i) => again[i]),
@@ -161,7 +161,8 @@ export const rematerialisePrimitive: Primitive<RematerialiseAttributes> = {
     }
     return body.outputs.map(({ value }) => body.values[value]);
   },
-  gradient: (call, incoming, ops) => addBodyGradient(call, { incoming, before: call.inputs.map(() => null) }, ops),
+  gradient: (call, incoming, ops) =>
+    addBodyGradient(call, { incoming, before: call.inputs.map(() => null), wanted: call.inputs.map(() => true) }, ops),
   addGradient: addBodyGradient,
   expand: expandBody,
   lowering: { default: (emit, { inputs, attributes: { body } }) => emit.graph(body, inputs) },
