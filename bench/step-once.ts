@@ -4,7 +4,7 @@ import { peakResidentBytes } from './resident-memory.ts';
 import { type StepName, stepSpecs } from './step-cases.ts';
 import { trainingStep } from './training-step.ts';
 
-// As measureMemory calls it.
+// As step-memory.ts calls it.
 const [name, threads, steps] = process.argv.slice(2) as [StepName, string, string];
 const runtime = await openNativeRuntime({ threads: Number(threads) });
 const step = await trainingStep(runtime, stepSpecs[name]());

@@ -21,8 +21,8 @@ const columns: readonly (readonly [string, (result: CaseResult) => string])[] = 
   ['ratio', ({ ratioToPeer }) => cell(ratioToPeer, (value) => `${value.toFixed(2)}x`)],
 ];
 
-const mebibytes = (bytes: number | null | undefined) =>
-  cell((bytes ?? null) && Number(bytes) / 2 ** 20, (value) => value.toFixed(0));
+const mebibytes = (bytes: number | null = null) =>
+  cell(bytes === null ? null : bytes / 2 ** 20, (value) => value.toFixed(0));
 
 /** Shown where a case has them. */
 const memoryColumns: typeof columns = [

@@ -18,7 +18,8 @@ function groupsBytes(groups: StateGroups): number {
 
 /**
  * An estimate by the lifetimes of the traced values, see `peakBytes`. The program, batches and samples come on top; so does room that
- * kernels take for themselves, which is most for convolutions (as much as a third of what is between, where feature maps are large).
+ * kernels take for themselves, which is most for convolutions. With the program, two networks took between 4 % less and 16 % more
+ * than this (docs/log.md).
  */
 export function stepMemory(parts: StepParts): StepMemory {
   const graphs = parts.accumulate === 1 ? [stepGraph(parts)] : [accumulateGraph(parts), updateGraph(parts)];

@@ -146,6 +146,21 @@ it('work before the first step goes on where it was interrupted, and the log doe
   expect(told(parts, config)).toEqual(told(whole, config));
 });
 
+it('a run that goes on with its blocks rematerialised is bit for bit the one that was not', async () => {
+  const config = smallConfig('points', { training: { images: 128 } });
+  const [whole, parts] = [folder(), folder()];
+  await trained(whole, config);
+  const controller = new AbortController();
+  const onEvent = (event: RunEvent) => {
+    if (event.kind === 'step' && event.imagesSeen >= 64) controller.abort();
+  };
+  const { outcome } = await trained(parts, config, { signal: controller.signal, onEvent });
+  expect(outcome.interrupted).toBe(true);
+  const saving: RunConfig = { ...config, training: { ...config.training, rematerialise: 'blocks' } };
+  await trained(parts, saving, { resume: true });
+  expect(state(parts, 128)).toEqual(state(whole, 128));
+});
+
 it('another seed gives another run', async () => {
   const [one, two] = [folder(), folder()];
   const config = smallConfig('points', { training: { images: 64 } });
