@@ -13,8 +13,8 @@ import { paperScalePresets } from './paper-scale-presets.ts';
 
 const GIGA = 1e9;
 
-/** Copies of the parameters that a step holds: they, two moments and an average, each twice, and the gradient. */
-const COPIES = 9;
+/** Copies of the parameters that a step holds: they, two moments and an average, each twice or once, and the gradient. */
+const COPIES = { beside: 9, inPlace: 5 };
 
 function runScript(path: string, args: readonly string[]) {
   const script = fileURLToPath(new URL(path, import.meta.url));
@@ -36,6 +36,9 @@ function parametersOf(name: string): number {
   return networkSize(model, facts).parameters;
 }
 
+/** What the program and the values inside of a network take besides, at batch 1. */
+const RUNTIME_BYTES = 1.5 * GIGA;
+
 interface StepReport {
   readonly loss: number;
   readonly seconds: number;
@@ -43,7 +46,8 @@ interface StepReport {
 }
 
 function stepCells(name: string, parameters: number): string[] {
-  const needed = 4 * COPIES * parameters;
+  const { inPlace } = readConfig(name).training;
+  const needed = 4 * COPIES[inPlace ? 'inPlace' : 'beside'] * parameters + RUNTIME_BYTES;
   if (needed > availableBytes()) {
     return [`needs ${(needed / GIGA).toFixed(0)} GB, ${(availableBytes() / GIGA).toFixed(0)} GB are free`, '', ''];
   }

@@ -2,7 +2,7 @@
 import type { Runtime } from '../engine/runtime.ts';
 import { ConfigError } from '../errors.ts';
 import type { Model } from '../models/model.ts';
-import { initializeParameters, parameterTypes } from '../models/parameters.ts';
+import { flattenParameters, initializeParameter, parameterTypes } from '../models/parameters.ts';
 import type { TrainerOptions } from '../training/trainer.ts';
 import { type ValidationSet, validationSet } from '../training/validation.ts';
 import { buildEma, buildModel, buildOptimizer, buildPath, buildSchedule, buildTimeSampling } from './build.ts';
@@ -62,8 +62,15 @@ export function trainerOptions(
     learningRate: training.optimizer.learningRate,
     schedule: buildSchedule(training),
     ema: buildEma(training),
-    initial: initializeParameters(model.parameters, seed),
+    initial: startOf(model, seed),
+    inPlace: training.inPlace,
   };
+}
+
+/** Starting values of a model's parameters, made as they are asked for. */
+function startOf({ parameters }: Model, seed: number): (path: string) => Float32Array {
+  const specs = new Map(flattenParameters(parameters));
+  return (path) => initializeParameter(path, specs.get(path)!, seed);
 }
 
 /** The config's validation set; `null` if its data hold nothing out. */

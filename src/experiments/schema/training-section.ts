@@ -176,6 +176,12 @@ export const trainingSection = z
       .max(65_536)
       .default(1)
       .describe('Batches whose gradients are averaged for one update; saves memory.'),
+    inPlace: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether a step writes over parameters, moments and average instead of beside them: half their memory. A step that is not finite then leaves the last checkpoint only, and cannot be looked into.',
+      ),
     optimizer,
     clip: z.number().gt(0).nullable().default(1).describe('Largest global norm of the gradient. null: no limit.'),
     schedule,
