@@ -87,11 +87,12 @@ function valueFor(context: NativeContext, spec: TensorSpec, tensor: DeviceTensor
 
 /** ONNX Runtime reorders nodes, so an output that shared memory with an input would be silently wrong, unless it is proven not to be. */
 function checkDistinct({ mayOverwrite }: OnnxModel, inputs: Tensors, outputs: Tensors): void {
-  const taken = new Map(Object.entries(inputs).map(([name, tensor]) => [tensor, `input ${quote(name)}`]));
-  const inputOf = new Map(Object.entries(inputs).map(([name, tensor]) => [tensor, name]));
+  const held = new Map<DeviceTensor, string[]>();
+  for (const [name, tensor] of Object.entries(inputs)) held.set(tensor, [...(held.get(tensor) ?? []), name]);
+  const taken = new Map<DeviceTensor, string>();
   for (const [name, tensor] of Object.entries(outputs)) {
-    const input = inputOf.get(tensor);
-    const other = input !== undefined && mayOverwrite?.(name, input) === true ? undefined : taken.get(tensor);
+    const reader = held.get(tensor)?.find((input) => mayOverwrite?.(name, input) !== true);
+    const other = reader === undefined ? taken.get(tensor) : `input ${quote(reader)}`;
     if (other !== undefined) throw bindError(`output ${quote(name)} to have a tensor of its own`, `that of ${other}`);
     taken.set(tensor, `output ${quote(name)}`);
   }
