@@ -9,7 +9,7 @@ import { freemem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { networkSize } from '../src/experiments/doctor/model-size.ts';
 import { readConfig } from '../src/experiments/read-config.ts';
-import { paperScalePresets } from './paper-scale-presets.ts';
+import { dryRunPresets, paperScalePresets } from './paper-scale-presets.ts';
 
 const GIGA = 1e9;
 
@@ -57,18 +57,19 @@ function stepCells(name: string, parameters: number): string[] {
   return [loss.toFixed(3), seconds.toFixed(1), (peakBytes / GIGA).toFixed(2)];
 }
 
+function sizeAndStep(name: string): string[] {
+  const parameters = parametersOf(name);
+  return [(parameters / 1e6).toFixed(1), ...stepCells(name, parameters)];
+}
+
 const wanted = process.argv.slice(2);
-const names = wanted.length > 0 ? wanted : Object.keys(paperScalePresets);
+const names = wanted.length > 0 ? wanted : [...Object.keys(paperScalePresets), ...dryRunPresets];
 console.log('| preset | parameters, M | dry run | loss of the step | seconds in all | peak memory, GB |');
 console.log('| --- | --- | --- | --- | --- | --- |');
 for (const name of names) {
   const dry = runScript('../src/cli/main.ts', ['train', name, '--dry-run', '--json']);
-  const parameters = parametersOf(name);
-  const cells = [
-    name,
-    (parameters / 1e6).toFixed(1),
-    dry.status === 0 ? 'passes' : 'FAILS',
-    ...stepCells(name, parameters),
-  ];
+  const stepped = Object.hasOwn(paperScalePresets, name) ? sizeAndStep(name) : ['', 'no step', '', ''];
+  const [parameters, ...step] = stepped;
+  const cells = [name, parameters, dry.status === 0 ? 'passes' : 'FAILS', ...step];
   console.log(`| ${cells.join(' | ')} |`);
 }

@@ -16,8 +16,11 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   terminal: processTerminal(),
   runner: {
     train: async (request) => (await loadRunner()).train(request),
+    trainAutoencoder: async (request) => (await loadRunner()).trainAutoencoder(request),
+    trainStages: async (request) => (await loadRunner()).trainStages(request),
     sample: async (request) => (await loadRunner()).sample(request),
     evaluate: async (request) => (await loadRunner()).evaluate(request),
+    encode: async (request) => (await loadRunner()).encode(request),
     exportRun: async (request) => (await loadRunner()).exportRun(request),
     importRun: async (request) => (await loadRunner()).importRun(request),
     analyzeBounds: async (request) => (await loadRunner()).analyzeBounds(request),

@@ -6,6 +6,7 @@ import type { Runner } from '../experiments/run-types.ts';
 import { analyzeCommand } from './analyze.ts';
 import type { CommandContext } from './context.ts';
 import { doctorCommand } from './doctor.ts';
+import { encodeCommand } from './encode.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { importCommand } from './import.ts';
@@ -42,6 +43,7 @@ function createProgram(context: CommandContext): Command {
     .addCommand(trainCommand(context))
     .addCommand(sampleCommand(context))
     .addCommand(evaluateCommand(context))
+    .addCommand(encodeCommand(context))
     .addCommand(exportCommand(context))
     .addCommand(importCommand(context))
     .addCommand(analyzeCommand(context))

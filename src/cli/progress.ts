@@ -1,5 +1,5 @@
 /** Progress of a long command: one line that is written over where a person watches, plain lines now and then elsewhere. */
-import type { RunEvent } from '../experiments/run-types.ts';
+import type { RunEvent, ValidationEvent } from '../experiments/run-types.ts';
 import { valueText } from './evaluation-text.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -64,13 +64,14 @@ export function describeEvent(event: RunEvent): string {
       return [
         `${integers.format(event.imagesSeen)} of ${integers.format(event.images)} images`,
         `loss ${event.loss.toFixed(4)}`,
+        ...(event.codes === undefined ? [] : [`${integers.format(event.codes.used)} codes`]),
         ...(event.pairing === undefined ? [] : [`${event.pairing.reassigned} of ${event.pairing.rows} reassigned`]),
         ...(event.target === undefined ? [] : [`own weight ${event.target.weight.toFixed(2)}`]),
         `${integers.format(event.imagesPerSecond)} images/s`,
         `${formatDuration(event.secondsLeft)} left`,
       ].join('  ');
     case 'validation':
-      return `${integers.format(event.imagesSeen)} images: held-out loss ${event.loss.toFixed(4)} ± ${event.standardError.toFixed(4)}`;
+      return `${integers.format(event.imagesSeen)} images: held-out loss ${event.loss.toFixed(4)} ± ${event.standardError.toFixed(4)}${reconstructionText(event)}`;
     case 'evaluation': {
       const values = event.metrics.map((metric) => `${metric.name} ${valueText(metric)}`).join(', ');
       return `${integers.format(event.imagesSeen)} images: ${values}${event.best === true ? ', the best so far' : ''}`;
@@ -103,6 +104,14 @@ export function describeEvent(event: RunEvent): string {
     case 'note':
       return event.text;
   }
+}
+
+function reconstructionText({ reconstruction }: ValidationEvent): string {
+  if (reconstruction === undefined) return '';
+  const { psnr, ssim, codes } = reconstruction;
+  const used =
+    codes === null ? '' : `, ${integers.format(codes.used)} codes, perplexity ${codes.perplexity.toFixed(1)}`;
+  return `, PSNR ${psnr.toFixed(2)} dB, SSIM ${ssim.toFixed(3)}${used}`;
 }
 
 /** Seconds as 0:07, 3:20 or 2:05:00. */

@@ -7,13 +7,17 @@ import type { CommandContext } from './context.ts';
 import { interruptedStatus, withInterrupt } from './interrupt.ts';
 import { createProgress, formatDuration, showEvent } from './progress.ts';
 
-/** A training that a command asks for. */
-export interface TrainingOrder {
-  readonly config: RunConfig;
+/** Where a command trains, and how it tells of it. */
+export interface FolderOrder {
   readonly directory: string;
   readonly resume: boolean;
   /** Whether the results end with one JSON line. */
   readonly json: boolean;
+}
+
+/** A training of a flow that a command asks for. */
+export interface TrainingOrder extends FolderOrder {
+  readonly config: RunConfig;
 }
 
 /** Trains, makes samples and the training curve, and prints the results; after an interrupt it says how to go on. */
@@ -37,13 +41,13 @@ export async function trainAndShow(context: CommandContext, order: TrainingOrder
     progress.print('Sampling');
     const conclusion = await concludeRun(runner, outcome, { signal, onEvent });
     progress.end();
-    for (const line of resultLines(outcome, conclusion)) terminal.out(line);
+    for (const line of trainingLines(outcome, conclusion)) terminal.out(line);
     if (json) terminal.out(JSON.stringify({ ...outcome, ...conclusion }));
   });
 }
 
 /** Handler of a training's failure: a folder in which nothing was done yet would only take a number. */
-function leaveNoEmptyFolder(directory: string) {
+export function leaveNoEmptyFolder(directory: string) {
   return (error: unknown): never => {
     try {
       rmdirSync(directory);
@@ -54,12 +58,16 @@ function leaveNoEmptyFolder(directory: string) {
   };
 }
 
-function lossText({ loss, standardError, samples }: LossEstimate): string {
+/** A mean loss for people. */
+export function lossText({ loss, standardError, samples }: LossEstimate): string {
   return `${loss.toFixed(4)} ± ${standardError.toFixed(4)}  (${samples} held out)`;
 }
 
 /** Results as lines of two columns: what, and its value. */
-function resultLines(outcome: TrainOutcome, { curve, grid, arrays, rowNames, sampling }: Conclusion): string[] {
+export function trainingLines(
+  outcome: TrainOutcome,
+  { curve, grid, arrays, rowNames, sampling }: Conclusion,
+): string[] {
   const { validation, untrained, constant, stoppedEarly, best, skippedImages } = outcome;
   const rows: (readonly [string, string])[] = [
     ['run', outcome.directory],
@@ -84,6 +92,11 @@ function resultLines(outcome: TrainOutcome, { curve, grid, arrays, rowNames, sam
     ...(rowNames === null ? [] : [['  rows', rowNames.join(', ')] as const]),
     ['training curve', curve],
   ];
+  return twoColumns(rows);
+}
+
+/** Rows as lines whose values begin in one column. */
+export function twoColumns(rows: readonly (readonly [string, string])[]): string[] {
   const width = Math.max(...rows.map(([what]) => what.length));
   return rows.map(([what, value]) => `${what.padEnd(width)}  ${value}`);
 }

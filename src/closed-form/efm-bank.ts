@@ -45,15 +45,15 @@ function poolOf(numbers: Uint32Array): Pool {
     draw(count, without, random) {
       if (count >= numbers.length - without.size) return numbers.filter((number) => !without.has(number));
       const drawn = new Uint32Array(count);
-      const partners: number[] = [];
-      for (let taken = 0; taken < count; ) {
-        const place = partners.length;
+      const partners = new Uint32Array(count + without.size);
+      let place = 0;
+      for (let taken = 0; taken < count; place++) {
         const partner = place + random.below(numbers.length - place);
-        partners.push(partner);
+        partners[place] = partner;
         swap(place, partner);
         if (!without.has(numbers[place]!)) drawn[taken++] = numbers[place]!;
       }
-      for (let place = partners.length - 1; place >= 0; place--) swap(place, partners[place]!);
+      while (--place >= 0) swap(place, partners[place]!);
       return drawn;
     },
   };

@@ -1,8 +1,9 @@
 /** The targets of empirical flow matching for batches of training: banks are drawn, and weighed by the cheapest route. */
+import type { WeightedRows } from '../numerics/row-matrix.ts';
 import { stream } from '../numerics/stream.ts';
 import { bankDraws } from './efm-bank.ts';
 import type { EfmBatch, EfmData, EfmOptions, EfmTools } from './efm-data.ts';
-import { type BatchBanks, type Combinations, efmMatrices, hostRowCost } from './efm-matrices.ts';
+import { type BatchBanks, efmMatrices } from './efm-matrices.ts';
 import { weighCandidates } from './efm-screen.ts';
 import { type BankWeights, bankCorrection, bankWeights, type Candidates, type EfmPair } from './efm-target.ts';
 
@@ -62,27 +63,31 @@ async function weighedRows(batch: EfmBatch, banks: BatchBanks): Promise<WeighedR
   return rows;
 }
 
-/** Corrections by one product of all weights with all data, float32: w D - (1 - lambda) x1 over 1 - t. */
-async function combined(
+/**
+ * From here on differences to x1 are added in float64, of the few candidates that have weight: what float32 sums lose, 1 / (1 - t)
+ * would show.
+ */
+const lateTime = 0.99;
+const nothing: WeightedRows = { rows: new Uint32Array(), weights: new Float64Array() };
+
+/** sum_j lambda_j (b_j - x1) / (1 - t) of all rows, float32 [batch, elements]. */
+async function corrections(
   rows: readonly WeighedRow[],
-  { count, sums: sumsOf }: Combinations,
+  sums: BatchBanks['sums'],
   elements: number,
 ): Promise<Float32Array> {
-  const weights = new Float32Array(rows.length * count);
-  for (const [row, { candidates, weights: of }] of rows.entries()) {
-    for (const [j, number] of candidates.rows.entries()) weights[row * count + number] = of.others[j]!;
-  }
-  const sums = await sumsOf(weights);
-  return sums.map((sum, i) => {
-    const { pair, weights: of } = rows[Math.floor(i / elements)]!;
-    return pair.time >= 1 ? 0 : (sum - (1 - of.target) * pair.target[i % elements]!) / (1 - pair.time);
-  });
-}
-
-function summed(rows: readonly WeighedRow[], elements: number): Float32Array {
-  const correction = new Float32Array(rows.length * elements);
-  for (const [row, { pair, candidates, weights }] of rows.entries()) {
-    correction.set(bankCorrection(pair, candidates, weights.others), row * elements);
+  const isLate = ({ pair }: WeighedRow) => sums === null || pair.time >= lateTime;
+  const parts = rows.map((row) => (isLate(row) ? nothing : { rows: row.candidates.rows, weights: row.weights.others }));
+  const correction = sums === null ? new Float32Array(rows.length * elements) : await sums(parts);
+  for (const [number, row] of rows.entries()) {
+    const { pair, candidates, weights } = row;
+    const line = correction.subarray(number * elements, (number + 1) * elements);
+    if (isLate(row)) {
+      line.set(bankCorrection(pair, candidates, weights.others));
+      continue;
+    }
+    const scale = 1 / (1 - pair.time);
+    for (let k = 0; k < elements; k++) line[k] = scale * (line[k]! - (1 - weights.target) * pair.target[k]!);
   }
   return correction;
 }
@@ -98,10 +103,7 @@ export function efmTarget(options: EfmOptions, { data, tools, seed }: EfmParts):
       const drawn = draw({ numbers, labels: batch.labels }, stream(seed, 'efm-bank', imagesSeen));
       const banks = await matrices.prepare(batch, drawn);
       const rows = await weighedRows(batch, banks);
-      const summands = rows.reduce((sum, row) => sum + row.candidates.rows.length, 0);
-      const { combinations } = banks;
-      const inOne = combinations !== null && summands * hostRowCost > rows.length * combinations.count;
-      const correction = inOne ? await combined(rows, combinations, data.elements) : summed(rows, data.elements);
+      const correction = await corrections(rows, banks.sums, data.elements);
       const mean = (value: (row: WeighedRow) => number) => rows.reduce((sum, row) => sum + value(row), 0) / rows.length;
       return {
         correction,

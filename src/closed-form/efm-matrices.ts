@@ -1,5 +1,7 @@
 /** Where the rows of banks come from: the whole set in memory, or what a batch needs read for it; and their products with its points. */
 import type { KeptMatrix } from '../engine/kept-matrix.ts';
+import { fitsRowMatrix, openRowMatrix, type RowMatrix, type WeightedRows } from '../numerics/row-matrix.ts';
+import type { FloatArray } from './closed-form-field.ts';
 import type { EfmBatch, EfmData, EfmOptions, EfmTools } from './efm-data.ts';
 import type { Screen } from './efm-screen.ts';
 import type { Candidates } from './efm-target.ts';
@@ -8,22 +10,17 @@ import type { Candidates } from './efm-target.ts';
 export interface BatchBanks {
   /** The data beside x1 of a row. */
   candidates(row: number): Candidates | Promise<Candidates>;
-  /** Products of a row's point with the matrix that holds its candidates; `null` where they are not worth it. */
+  /** Products of a row's point with its candidates; `null` where there are none. */
   screen(row: number): Screen | null;
-  /** Sums over all candidates of all rows in one product; `null` where no matrix is at hand. */
-  readonly combinations: Combinations | null;
+  /** sum_j w_j b_j over candidates of each row: float32 [batch, elements]; `null` where they are not in one matrix. */
+  readonly sums: ((parts: readonly WeightedRows[]) => Promise<Float32Array>) | null;
 }
 
-/** Sums of the rows of a matrix D by weights. */
-export interface Combinations {
-  /** Rows of the matrix. */
-  readonly count: number;
-  /** w D: float32 [batch, count] gives [batch, elements]. */
-  sums(weights: Float32Array): Promise<Float32Array>;
-}
-
-/** A row that is read on the host takes about as long as so many in a product of the engine (784 elements, one thread). */
-export const hostRowCost = 64;
+/**
+ * A row's product with one point takes about as long as so many where the engine multiplies all rows with all points (784 elements, one
+ * thread).
+ */
+const pairCost = 4;
 /** Rows of the data that are read at once. */
 const blockRows = 1024;
 /** Matrices of banks have a multiple of so many rows, so that their products come in few shapes. */
@@ -58,13 +55,12 @@ function columns(values: Float32Array, elements: number): Float32Array {
   return result;
 }
 
-async function readAll({ count, elements, read }: EfmData): Promise<Float32Array> {
-  const values = new Float32Array(count * elements);
+/** Reads all data into `values`, float32 [count, elements]. */
+async function readAll({ count, elements, read }: EfmData, values: Float32Array): Promise<void> {
   for (let first = 0; first < count; first += blockRows) {
     const numbers = Uint32Array.from({ length: Math.min(blockRows, count - first) }, (_, i) => first + i);
     values.set(await read(numbers), first * elements);
   }
-  return values;
 }
 
 /** xt = (1 - t) x0 + t x1 of all rows: float32 [batch, elements]. */
@@ -76,10 +72,14 @@ function pathPoints({ source, target, time }: EfmBatch): Float32Array {
   });
 }
 
-/** Screens by the lines of products [batch, width]. */
-function screens(products: Float32Array, { squares, largestNorm }: Matrix): BatchBanks['screen'] {
-  const width = squares.length;
-  return (row) => ({ products: products.subarray(row * width, (row + 1) * width), squares, largestNorm });
+/** The products of each row's candidates, out of those with all rows of the matrix, [batch, width]. */
+function picked(products: Float32Array, banks: readonly Uint32Array[], width: number): Float32Array[] {
+  return banks.map((rows, row) => Float32Array.from(rows, (number) => products[row * width + number]!));
+}
+
+/** Screens by the products of each row with its candidates. */
+function screens(products: readonly FloatArray[], { squares, largestNorm }: Matrix): BatchBanks['screen'] {
+  return (row) => ({ products: products[row]!, squares, largestNorm });
 }
 
 /** All numbers of some banks, each once, in the order of their coming. */
@@ -89,29 +89,64 @@ function union(banks: readonly Uint32Array[]): Uint32Array {
   return Uint32Array.from(all);
 }
 
-/** Prepares the banks of batches. */
+/** Weights as lines of all rows: float32 [batch, count]. */
+function dense(parts: readonly WeightedRows[], count: number): Float32Array {
+  const lines = new Float32Array(parts.length * count);
+  for (const [line, { rows, weights }] of parts.entries()) {
+    for (let j = 0; j < rows.length; j++) lines[line * count + rows[j]!] = weights[j]!;
+  }
+  return lines;
+}
+
+/** The whole set in memory. */
+interface WholeSet {
+  readonly matrix: Matrix;
+  /** `null` if the set is too large for one. */
+  readonly rows: RowMatrix | null;
+}
+
+async function openWhole(data: EfmData, batch: number): Promise<WholeSet> {
+  const { count, elements } = data;
+  const options = { count, elements, batch };
+  const rows = fitsRowMatrix(options) ? openRowMatrix(options) : null;
+  const values = rows?.values ?? new Float32Array(count * elements);
+  await readAll(data, values);
+  return { matrix: matrixOf(values, elements), rows };
+}
+
+/** Prepares the banks of batches, of which none is larger than the first. */
 export function efmMatrices(
   { bank: kind, memoryBytes }: EfmOptions,
   { data, tools }: { readonly data: EfmData; readonly tools: EfmTools },
 ) {
   const { count, elements } = data;
   const inMemory = 4 * count * elements <= memoryBytes;
-  let whole: Promise<Matrix> | null = null;
+  let whole: Promise<WholeSet> | null = null;
   let kept: Promise<KeptMatrix> | null = null;
-  const openWhole = async () => matrixOf(await readAll(data), elements);
-  const keep = async (batch: number) => tools.openMatrix({ values: (await whole!).values, elements, batch });
 
   /** The banks as rows of the whole set. */
   async function inWhole(batch: EfmBatch, banks: readonly Uint32Array[]): Promise<BatchBanks> {
-    whole ??= openWhole();
-    const matrix = await whole;
-    const candidates = (row: number) => ({ values: matrix.values, rows: banks[row]! });
-    const members = banks.reduce((sum, bank) => sum + bank.length, 0);
-    if (members * hostRowCost <= banks.length * count) return { candidates, screen: () => null, combinations: null };
-    kept ??= keep(banks.length);
-    const { products, combinations } = await kept;
-    const screen = screens(await products(pathPoints(batch)), matrix);
-    return { candidates, screen, combinations: { count, sums: combinations } };
+    whole ??= openWhole(data, banks.length);
+    const { matrix, rows } = await whole;
+    const { values } = matrix;
+    const keep = () => {
+      kept ??= tools.openMatrix({ values, elements, batch: banks.length });
+      return kept;
+    };
+    // The cheaper of two routes for so many pairs of a point and a row.
+    const someOf = (pairs: number) => (pairs * pairCost <= banks.length * count ? rows : null);
+    const points = pathPoints(batch);
+    const some = someOf(banks.reduce((sum, bank) => sum + bank.length, 0));
+    const products =
+      some === null ? picked(await (await keep()).products(points), banks, count) : some.products(points, banks);
+    return {
+      candidates: (row) => ({ values, rows: banks[row]! }),
+      screen: screens(products, matrix),
+      async sums(parts) {
+        const few = someOf(parts.reduce((sum, part) => sum + part.rows.length, 0));
+        return few === null ? (await keep()).combinations(dense(parts, count)) : few.sums(parts);
+      },
+    };
   }
 
   /** The rows that a shared bank needs, in a matrix of their own. */
@@ -119,11 +154,14 @@ export function efmMatrices(
     const values = new Float32Array(Math.ceil(numbers.length / rowMultiple) * rowMultiple * elements);
     values.set(await data.read(numbers));
     const place = new Map(Array.from(numbers, (number, i) => [number, i]));
-    const candidates = (row: number) => ({ values, rows: banks[row]!.map((number) => place.get(number)!) });
-    const products = await tools.products(pathPoints(batch), values, elements);
+    const placed = banks.map((bank) => bank.map((number) => place.get(number)!));
     const rows = values.length / elements;
-    const sums = async (weights: Float32Array) => tools.products(weights, columns(values, elements), rows);
-    return { candidates, screen: screens(products, matrixOf(values, elements)), combinations: { count: rows, sums } };
+    const products = picked(await tools.products(pathPoints(batch), values, elements), placed, rows);
+    return {
+      candidates: (row) => ({ values, rows: placed[row]! }),
+      screen: screens(products, matrixOf(values, elements)),
+      sums: (parts) => tools.products(dense(parts, rows), columns(values, elements), rows),
+    };
   }
 
   /** The rows of each bank, read by themselves. */
@@ -132,7 +170,7 @@ export function efmMatrices(
       values: await data.read(banks[row]!),
       rows: banks[row]!.map((_, i) => i),
     });
-    return { candidates, screen: () => null, combinations: null };
+    return { candidates, screen: () => null, sums: null };
   }
 
   return {

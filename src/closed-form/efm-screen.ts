@@ -1,11 +1,12 @@
 /** Finds the few candidates of a bank that have weight, from products that are computed for many at once in float32. */
+import type { FloatArray } from './closed-form-field.ts';
 import { type Candidates, type EfmPair, relativeLogit } from './efm-target.ts';
 
-/** Products of one point with rows of a matrix. */
+/** Products of one point with its candidates. */
 export interface Screen {
-  /** xt.b for each row b of the matrix: float32 [any]. */
-  readonly products: Float32Array;
-  /** |b|^2 of each row: float64 [any]. */
+  /** xt.b for each candidate b, from float32 products: [candidates]. */
+  readonly products: FloatArray;
+  /** |b|^2 of each row of the matrix that the candidates are in: float64 [any]. */
   readonly squares: Float64Array;
   /** The largest |b|. */
   readonly largestNorm: number;
@@ -39,9 +40,9 @@ function screened({ source, target, time }: EfmPair, rows: Uint32Array, screen: 
   const ends = { source: dot(source, source), cross: dot(source, target), target: dot(target, target) };
   const own = (1 - time) * ends.cross + time * ends.target;
   const logits = new Float64Array(rows.length);
-  for (const [j, row] of rows.entries()) {
-    const along = screen.products[row]! - own;
-    logits[j] = (slope / (1 - time)) * along - 0.5 * slope ** 2 * (screen.squares[row]! - ends.target);
+  for (let j = 0; j < rows.length; j++) {
+    const along = screen.products[j]! - own;
+    logits[j] = (slope / (1 - time)) * along - 0.5 * slope ** 2 * (screen.squares[rows[j]!]! - ends.target);
   }
   const square = (1 - time) ** 2 * ends.source + 2 * time * (1 - time) * ends.cross + time ** 2 * ends.target;
   const norms = Math.sqrt(square) * screen.largestNorm;

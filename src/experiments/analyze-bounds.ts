@@ -9,8 +9,9 @@ import { boundsPoints, openRememberedField } from './bounds-points.ts';
 import type { BoundedRun, BoundsOutcome, BoundsPlan, BoundsRequest, RunBounds } from './bounds-request.ts';
 import { type BoundsProgress, type BoundsSubject, type MeasuredRun, measureBounds } from './measure-bounds.ts';
 import { openRunData, type RunData } from './run-data.ts';
+import { parameterGroup } from './run-parameters.ts';
 import { namesOfRuns } from './run-path.ts';
-import { openRunModel, openTrainedRun, parameterGroup } from './trained-run.ts';
+import { openRunModel, openTrainedRun } from './trained-run.ts';
 
 const where = 'experiments/analyze-bounds';
 

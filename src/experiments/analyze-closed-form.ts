@@ -64,12 +64,12 @@ interface MeasuredNetwork {
 
 /** Samples as pixels, where they are images. */
 export async function pictureOf(
-  { latent, shape }: RunData,
+  { latent }: RunData,
   samples: Float32Array,
   columns: number,
 ): Promise<MeasuredNetwork['picture']> {
   if (latent === null) return null;
-  const [channels, height, width] = shape as readonly [number, number, number]; // of a latent
+  const [channels, height, width] = latent.pixels as readonly [number, number, number]; // of a picture
   const pixels = await latent.decode(samples);
   return { pixels, shape: [pixels.length / (channels * height * width), channels, height, width], columns };
 }

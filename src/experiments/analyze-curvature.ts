@@ -6,15 +6,9 @@ import { writeCurvatureFiles } from './curvature-files.ts';
 import type { CurvatureOutcome, CurvatureRequest, FlowRequest, RunCurvature } from './curvature-request.ts';
 import { combineMeasures, mapMeasures } from './flow-measures.ts';
 import { type FlowProgress, type MeasuredFlow, measureFlow } from './measure-flow.ts';
+import { parameterGroup } from './run-parameters.ts';
 import { namesOfRuns } from './run-path.ts';
-import {
-  labelsInTurn,
-  openRunModel,
-  openTrainedRun,
-  parameterGroup,
-  type TrainedRun,
-  withSampler,
-} from './trained-run.ts';
+import { labelsInTurn, openRunModel, openTrainedRun, type TrainedRun, withSampler } from './trained-run.ts';
 
 /** Tolerances of the reference solutions. */
 const reference = { relativeTolerance: 1e-5, absoluteTolerance: 1e-5 } as const;

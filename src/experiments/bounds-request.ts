@@ -4,8 +4,8 @@ import type { LipschitzEstimate } from '../analysis/lipschitz.ts';
 import type { MatchedDistance } from '../analysis/matched-distance.ts';
 import type { Estimate } from '../numerics/estimate.ts';
 import type { RunConfig } from './config.ts';
+import type { ParameterGroup } from './run-parameters.ts';
 import type { RunEvent } from './run-types.ts';
-import type { ParameterGroup } from './trained-run.ts';
 
 /** A run whose distance to the exact field is to be bounded. */
 export interface BoundedRun {

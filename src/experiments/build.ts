@@ -14,6 +14,7 @@ import { type AdmCheckpointOptions, admUnetCheckpoint } from '../models/checkpoi
 import { ditCheckpoint } from '../models/checkpoint-names/dit.ts';
 import { songUnetCheckpoint } from '../models/checkpoint-names/song-unet.ts';
 import { dit } from '../models/dit.ts';
+import { type ImageAutoencoder, klImageAutoencoder, vqAutoencoder } from '../models/image-autoencoder.ts';
 import { mlp } from '../models/mlp.ts';
 import type { Model } from '../models/model.ts';
 import { songUnet } from '../models/song-unet.ts';
@@ -29,6 +30,7 @@ import { adam, adamW, radam } from '../training/adam.ts';
 import { type EmaOptions, emaDecayFromHalfLife } from '../training/ema.ts';
 import type { Optimizer } from '../training/optimizer.ts';
 import { constantSchedule, cosineSchedule, type Schedule } from '../training/schedule.ts';
+import type { AutoencoderConfig } from './autoencoder-config.ts';
 import type { RunConfig } from './config.ts';
 import { ditSizeOf } from './dit-size.ts';
 
@@ -68,6 +70,18 @@ export function buildModel(config: ModelConfig, facts: ModelFacts): Model {
       return songUnet({ ...config, shape: imageShape(facts.shape), classes });
     case 'dit':
       return dit({ ...config, ...ditSizeOf(config), shape: imageShape(facts.shape), classes });
+  }
+}
+
+/** The autoencoder. @throws ConfigError if its sizes do not fit together. */
+export function buildAutoencoder(config: AutoencoderConfig['autoencoder']): ImageAutoencoder {
+  const { size, colors, ...rest } = config;
+  const shape = [colors, size, size] as const;
+  switch (rest.kind) {
+    case 'vq':
+      return vqAutoencoder({ ...rest, shape });
+    case 'kl':
+      return klImageAutoencoder({ ...rest, shape });
   }
 }
 
@@ -181,7 +195,7 @@ export function buildOptimizer(config: RunConfig['training']['optimizer']): Opti
   }
 }
 
-export function buildSchedule({ schedule, images }: RunConfig['training']): Schedule {
+export function buildSchedule({ schedule, images }: Pick<RunConfig['training'], 'schedule' | 'images'>): Schedule {
   switch (schedule.kind) {
     case 'constant':
       return constantSchedule(schedule);
@@ -190,7 +204,11 @@ export function buildSchedule({ schedule, images }: RunConfig['training']): Sche
   }
 }
 
-export function buildEma({ ema, batchSize, accumulate }: RunConfig['training']): EmaOptions | null {
+export function buildEma({
+  ema,
+  batchSize,
+  accumulate,
+}: Pick<RunConfig['training'], 'ema' | 'batchSize' | 'accumulate'>): EmaOptions | null {
   if (ema === null) return null;
   const { biasCorrected } = ema;
   switch (ema.kind) {

@@ -6,8 +6,8 @@ import type { AlignmentResult } from './measure-alignment.ts';
 import type { FieldErrorResult } from './measure-field-error.ts';
 import type { HybridResult } from './measure-hybrid.ts';
 import type { MemorisationResult, NearnessResult } from './measure-memorisation.ts';
+import type { ParameterGroup } from './run-parameters.ts';
 import type { RunEvent } from './run-types.ts';
-import type { ParameterGroup } from './trained-run.ts';
 
 export { type Estimate, type FieldErrorAtTime, memorisedBelow };
 

@@ -33,7 +33,7 @@ export async function concludeRun(
   const config = readRunConfig(directory);
   // Charts take a second to load, which commands without them shall not wait for.
   const { writeTrainingCurve } = await import('./training-curve.ts');
-  const curve = writeTrainingCurve(directory, outcome.constant?.loss ?? null, config.name);
+  const curve = writeTrainingCurve(directory, { name: config.name, constantLoss: outcome.constant?.loss ?? null });
   const { seeds, labels, columns, rowNames } = await gridPlan(config);
   const { samples } = runDirectory(directory);
   const isImages = config.data.kind === 'images';

@@ -15,6 +15,7 @@ export function crossFaults(config: RunConfig): string[] {
     data.kind !== 'vectors' || model.kind === 'mlp',
     `Expected \`model.kind\` to be mlp for \`data.kind\` vectors; got ${model.kind}.`,
   );
+  demandOfLatent(config, demand);
   if (model.kind === 'unet') {
     demand(
       model.attention.every((level) => level < model.channels.length),
@@ -67,6 +68,21 @@ export function crossFaults(config: RunConfig): string[] {
 }
 
 type Demand = (met: boolean, sentence: string) => void;
+
+/** Latents of an autoencoder are those of images. */
+function demandOfLatent({ data, latent }: RunConfig, demand: Demand): void {
+  demand(
+    data.kind === 'images' || latent.kind === 'identity',
+    `Expected \`data.kind\` to be images for \`latent.kind\` ${latent.kind}; got ${data.kind}.`,
+  );
+  if (latent.kind === 'autoencoder' && latent.normalization !== null) {
+    const { mean, deviation } = latent.normalization;
+    demand(
+      mean.length === deviation.length,
+      `Expected \`latent.normalization\` to have as many means as deviations; got ${mean.length} and ${deviation.length}.`,
+    );
+  }
+}
 
 /** What can be the best is measured. */
 function demandOfEvaluation({ training: { evaluation } }: RunConfig, demand: Demand): void {

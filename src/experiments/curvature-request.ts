@@ -3,8 +3,8 @@ import type { ReferenceOptions } from '../analysis/solver-error.ts';
 import type { Estimate } from '../numerics/estimate.ts';
 import type { RunConfig } from './config.ts';
 import type { FlowMeasures } from './flow-measures.ts';
+import type { ParameterGroup } from './run-parameters.ts';
 import type { RunEvent } from './run-types.ts';
-import type { ParameterGroup } from './trained-run.ts';
 
 type SolverConfig = RunConfig['sampling']['solver'];
 

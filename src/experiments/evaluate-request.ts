@@ -3,8 +3,8 @@ import type { Metric } from '../metrics/metric.ts';
 import type { RunConfig } from './config.ts';
 import type { ExactField } from './exact-model.ts';
 import type { MetricName } from './metric-names.ts';
+import type { ParameterGroup } from './run-parameters.ts';
 import type { RunEvent } from './run-types.ts';
-import type { ParameterGroup } from './trained-run.ts';
 
 /** Seeds `first`, `first + 1`, ... */
 export interface SeedRange {

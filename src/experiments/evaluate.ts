@@ -22,7 +22,7 @@ import { exactModelSource } from './exact-model.ts';
 import type { FeatureMap } from './feature-map.ts';
 import { generatedSet, isTold } from './generated-set.ts';
 import { judgeSamples, type MetricTools, openMetricTools } from './judge-samples.ts';
-import { datasetOptions, openStoredData, storedDataName } from './run-data.ts';
+import { parameterGroup } from './run-parameters.ts';
 import {
   fieldPopulation,
   heldOutPopulation,
@@ -32,7 +32,8 @@ import {
   takeSamples,
 } from './sample-set.ts';
 import { type SampleSource, withSampleSource } from './sample-source.ts';
-import { openTrainedRun, parameterGroup } from './trained-run.ts';
+import { datasetOptions, openStoredData, storedDataName } from './stored-data.ts';
+import { openTrainedRun } from './trained-run.ts';
 
 const where = 'experiments/evaluate';
 

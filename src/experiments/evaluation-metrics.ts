@@ -14,7 +14,7 @@ import { precisionRecallMetrics } from '../metrics/precision-recall.ts';
 import type { DotProducts } from '../numerics/dot-products.ts';
 import type { DoubleProducts } from '../numerics/double-products.ts';
 import { type MetricName, metricNames } from './metric-names.ts';
-import { spread } from './run-data.ts';
+import { spread } from './stored-data.ts';
 
 /** What there is to be measured, known before anything is generated. */
 export interface EvaluationFacts {

@@ -4,9 +4,9 @@ import { type FeatureStatistics, statisticsOfFeatures } from '../metrics/feature
 import { selectRows } from '../metrics/frechet-distance.ts';
 import type { DoubleProducts } from '../numerics/double-products.ts';
 import { type ExtractOptions, extractSet, type FeatureMap } from './feature-map.ts';
-import { spread } from './run-data.ts';
 import type { RunEvent } from './run-types.ts';
 import { type Population, type SampleSet, takeSamples } from './sample-set.ts';
+import { spread } from './stored-data.ts';
 import { workProgress } from './work-progress.ts';
 
 /** Data to compare with. */

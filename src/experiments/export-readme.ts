@@ -70,6 +70,9 @@ export function exportReadme(parts: ReadmeParts): string {
   const { node, web, python } = programs(parts);
   const pixels =
     output === 'pixels' ? 'Pixels are bytes from 0 to 255, channels first.' : 'Samples are in the units of the data.';
+  const isLatent = facts.autoencoder !== undefined;
+  const decoder = isLatent ? ' The decoder of the autoencoder is inside: the graph ends in pixels.' : '';
+  const space = isLatent ? 'x are latents of the autoencoder, normalised per channel. ' : '';
   const rounding =
     facts.provider === 'webgpu'
       ? 'The graphs avoid operators that WebGPU lacks, and sum the steps in float32.'
@@ -84,7 +87,7 @@ ${portRows(sampler)}
 
 Solver \`${facts.solver}\`, guidance ${facts.guidance}: ${evaluations} evaluations of the network for a sample, ${unrolled ? 'all written out in the graph' : 'a step repeated by a Loop in the graph'}.
 A seed (an integer from 0 to 2^32 - 1) makes its noise inside the graph, the same bits as in \`flowloom sample\`, so seed s with the same label
-gives the same picture everywhere, but for the last digits in which kernels differ. ${pixels} ${rounding}
+gives the same picture everywhere, but for the last digits in which kernels differ. ${pixels}${decoder} ${rounding}
 ${labelsText(facts.classes!)}
 
 Node (\`npm install onnxruntime-node\`):
@@ -109,7 +112,7 @@ ${unrolled ? unrolledText : ''}## \`velocity.onnx\`: the network alone
 
 ${portRows(velocity)}
 
-Time runs from 0 (noise) to 1 (data); x at time 0 is standard normal noise, and dx/dtime = velocity. Guidance is left to the caller:
+${space}Time runs from 0 (noise) to 1 (data); x at time 0 is standard normal noise, and dx/dtime = velocity. Guidance is left to the caller:
 velocity = v(no label) + w (v(label) - v(no label)).
 
 Both files say in \`metadata_props\` what they were made of: ${Object.keys(facts)

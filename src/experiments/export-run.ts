@@ -12,14 +12,8 @@ import { buildSolver } from './build.ts';
 import { exportedSampler, exportedVelocity } from './export-graphs.ts';
 import { exportReadme } from './export-readme.ts';
 import type { ExportOutcome, ExportRequest } from './export-request.ts';
-import {
-  openParameters,
-  openRunModel,
-  openTrainedRun,
-  parameterGroup,
-  readParameters,
-  type TrainedRun,
-} from './trained-run.ts';
+import { openParameters, parameterGroup, readParameters } from './run-parameters.ts';
+import { openRunModel, openTrainedRun, type TrainedRun } from './trained-run.ts';
 import { namedTensors, needsNullLabel, valuesOf } from './weight-names.ts';
 
 type OpenExport = Awaited<ReturnType<typeof openRunModel>> & {
@@ -48,6 +42,7 @@ function exportFacts({ run, request, model, data }: OpenExport): Record<string, 
     shape: JSON.stringify(model.input.shape),
     classes: JSON.stringify(model.classes === null ? null : data.classes),
     data: data.name,
+    ...(config.latent.kind === 'autoencoder' ? { autoencoder: config.latent.encoder ?? '' } : {}),
     images_seen: `${checkpoint.facts.imagesSeen}`,
     parameters: parameterGroup(config, request.ema),
     provider: request.provider,

@@ -11,7 +11,8 @@ import type { Latent } from '../latent/latent.ts';
 import type { KeptRows } from '../numerics/kept-rows.ts';
 import type { HeldOutData } from '../training/validation.ts';
 import { rowsOf } from './exact-field.ts';
-import { type RunData, spread } from './run-data.ts';
+import type { RunData } from './run-data.ts';
+import { spread } from './stored-data.ts';
 
 /** Latents by row. */
 export interface FieldData {
@@ -34,6 +35,11 @@ function isImageShape(shape: readonly number[]): shape is readonly [number, numb
   return shape.length === 3;
 }
 
+/** Whether latents are not the pixels themselves, so that means of boxes mean nothing. */
+function isEncoded({ latent }: FieldData): boolean {
+  return latent !== null && latent.kind !== 'identity';
+}
+
 /** The first `count` data; all of them where there are fewer, or `count` is null. */
 export function firstRows(data: FieldData, count: number | null): FieldData {
   if (count === null || count >= data.rows.count) return data;
@@ -46,10 +52,10 @@ export function firstRows(data: FieldData, count: number | null): FieldData {
  */
 export function resizedData(data: FieldData, size: number): FieldData {
   const { name, shape, rows } = data;
-  if (!isImageShape(shape)) {
+  if (!isImageShape(shape) || isEncoded(data)) {
     throw new ConfigError({
       expected: 'images, to change their size',
-      got: `vectors of ${shape.join(' x ')} numbers`,
+      got: `${isEncoded(data) ? 'latents of an autoencoder' : 'vectors'} of ${shape.join(' x ')} numbers`,
       where: 'experiments/field-data',
       remedy: 'to leave the size out',
     });
@@ -74,9 +80,10 @@ export function resizedData(data: FieldData, size: number): FieldData {
   };
 }
 
-/** Sizes at which images are looked at: powers of two from 8 on below their side, and the side itself; null for vectors. */
-export function usualSizes({ shape }: FieldData): number[] | null {
-  if (!isImageShape(shape)) return null;
+/** Sizes at which images are looked at: powers of two from 8 on below their side, and the side itself; null for vectors and latents. */
+export function usualSizes(data: FieldData): number[] | null {
+  const { shape } = data;
+  if (!isImageShape(shape) || isEncoded(data)) return null;
   const side = Math.min(shape[1], shape[2]);
   return [...[8, 16, 32, 64, 128].filter((size) => size < side), side];
 }

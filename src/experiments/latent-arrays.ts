@@ -65,6 +65,8 @@ export async function openLatentArrays(data: LatentArrays, { seed, training }: R
     classes: data.classes === null ? null : Array.from({ length: data.classes }, (_, label) => `${label}`),
     count: set?.count ?? 0,
     latent: null,
+    section: { kind: 'identity' },
+    release() {},
     skipped: 0,
     open: (imagesSeen) => vectorBatches(openVectorLoader(present(), { seed, batch: training.batchSize, imagesSeen })),
     heldOut: async () => null,

@@ -9,7 +9,8 @@ import type { BoundsPoints, RememberedField } from './bounds-points.ts';
 import type { BoundedRun, BoundsPlan, VelocityErrorAtTime } from './bounds-request.ts';
 import { buildSolver } from './build.ts';
 import { networkVelocity } from './network-velocity.ts';
-import { type OpenNetwork, type ParameterGroup, type TrainedRun, withNetwork } from './trained-run.ts';
+import type { ParameterGroup } from './run-parameters.ts';
+import { type OpenNetwork, type TrainedRun, withNetwork } from './trained-run.ts';
 
 /** Which parts of the measurement a run takes. */
 export interface MeasuredParts {

@@ -15,16 +15,20 @@ import { nearestName } from './nearest-name.ts';
 
 const where = 'experiments/open-features';
 
-export interface OpenFeatureOptions extends PackagedNetworkOptions {
+/** How the file of a network is found. */
+export interface FileOptions extends PackagedNetworkOptions {
+  /** Is told what a person should know: what is fetched, warnings of a preset. */
+  readonly note?: (text: string) => void;
+  /** Names that the caller knows besides these, for the message where a text is none. */
+  readonly others?: readonly string[];
+}
+
+export interface OpenFeatureOptions extends FileOptions {
   readonly runtime: Runtime;
   /** [channels, height, width] of the images, which features `pixels` need. */
   readonly shape: ImageShape;
   /** Images of one run. Default: 32. */
   readonly batch?: number;
-  /** Is told what a person should know: what is fetched, warnings of a preset. */
-  readonly note?: (text: string) => void;
-  /** Names that the caller knows besides these, for the message where a text is none. */
-  readonly others?: readonly string[];
 }
 
 /** What a file is taken for where nothing else is said: colours in [0, 1], PyTorch's resizing. */
@@ -98,7 +102,7 @@ function classesOf(settings: Settings, preset: FeaturePreset, file: Uint8Array):
   return second === undefined ? null : { layer: second.name, softmax: true };
 }
 
-async function fileOf(name: string, path: string | null, preset: FeaturePreset, options: OpenFeatureOptions) {
+async function fileOf(name: string, path: string | null, preset: FeaturePreset, options: FileOptions) {
   if ('packaged' in preset.source && path === null) {
     return { bytes: await packagedNetwork(name, preset.source.packaged, options), name };
   }
@@ -119,7 +123,7 @@ async function fileOf(name: string, path: string | null, preset: FeaturePreset, 
 }
 
 /** The preset's name in conventions. A file is not called the reference unless its hash is known to be the reference's. */
-async function checkedName(name: string, bytes: Uint8Array, { source }: FeaturePreset, options: OpenFeatureOptions) {
+async function checkedName(name: string, bytes: Uint8Array, { source }: FeaturePreset, options: FileOptions) {
   const known: readonly string[] = 'known' in source ? source.known : [source.packaged.sha256];
   const found = createHash('sha256').update(bytes).digest('hex');
   if (known.includes(found)) return name;
@@ -138,6 +142,46 @@ async function checkedName(name: string, bytes: Uint8Array, { source }: FeatureP
   return `${name} (unverified file)`;
 }
 
+/** The file of a network and how images come to it. */
+export interface NetworkFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly preparation: ImagePreparation;
+}
+
+interface ParsedFile extends NetworkFile {
+  readonly preset: FeaturePreset;
+  readonly settings: Settings;
+}
+
+async function openFile(text: string, options: FileOptions): Promise<ParsedFile> {
+  const { preset, name, path, settings } = parsed(text, options.others ?? []);
+  checkSettings(settings);
+  const file = await fileOf(name, path, preset, options);
+  if (preset.warning !== undefined) options.note?.(preset.warning);
+  const { preparation } = preset;
+  return {
+    ...file,
+    preset,
+    settings,
+    preparation: {
+      size: sizeOf(settings.size, preset, file.bytes),
+      resize: choice(settings, 'resize', resizeKinds) ?? preparation.resize,
+      range: choice(settings, 'range', rangeNames) ?? preparation.range,
+      channels: choice(settings, 'channels', ['rgb', 'bgr']) ?? preparation.channels,
+    },
+  };
+}
+
+/**
+ * The network behind the features that a text names, for losses by its layers.
+ * @throws ConfigError or DataError as `openFeatureNetwork`.
+ */
+export async function openNetworkFile(text: string, options: FileOptions): Promise<NetworkFile> {
+  const { name, bytes, preparation } = await openFile(text, options);
+  return { name, bytes, preparation };
+}
+
 /**
  * The features that a text names.
  * @throws ConfigError for names and settings that are not known; DataError if a file cannot be read, fetched or imported, or is not the
@@ -145,23 +189,14 @@ async function checkedName(name: string, bytes: Uint8Array, { source }: FeatureP
  */
 export async function openFeatureNetwork(text: string, options: OpenFeatureOptions): Promise<FeatureNetwork> {
   if (text === 'pixels') return pixelFeatures(options.shape);
-  const { preset, name, path, settings } = parsed(text, options.others ?? []);
-  checkSettings(settings);
-  const file = await fileOf(name, path, preset, options);
-  if (preset.warning !== undefined) options.note?.(preset.warning);
-  const { preparation } = preset;
+  const { name, bytes, preparation, preset, settings } = await openFile(text, options);
   return onnxFeatures(options.runtime, {
-    name: file.name,
-    file: file.bytes,
-    preparation: {
-      size: sizeOf(settings.size, preset, file.bytes),
-      resize: choice(settings, 'resize', resizeKinds) ?? preparation.resize,
-      range: choice(settings, 'range', rangeNames) ?? preparation.range,
-      channels: choice(settings, 'channels', ['rgb', 'bgr']) ?? preparation.channels,
-    },
+    name,
+    file: bytes,
+    preparation,
     layer: settings.layer ?? null,
     pooling: choice(settings, 'pooling', poolings) ?? preset.pooling,
-    classes: classesOf(settings, preset, file.bytes) ?? null,
+    classes: classesOf(settings, preset, bytes) ?? null,
     ...(options.batch === undefined ? {} : { batch: options.batch }),
   });
 }

@@ -2,10 +2,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import { ConfigError } from '../errors.ts';
+import { type AnyConfig, isFlow, kindOfConfig, parseAnyConfig } from './any-config.ts';
 import { parseConfig, type RunConfig } from './config.ts';
 import { nearestName } from './nearest-name.ts';
 import { applyOverrides, type Override, parseOverride } from './overrides.ts';
-import { presets } from './presets/table.ts';
+import { allPresets } from './presets/table.ts';
 
 /** Changes to what a preset or a file says. */
 export interface ReadConfigOptions {
@@ -21,9 +22,17 @@ export interface ReadConfigOptions {
  * @throws ConfigError if there is neither such a preset nor such a file, or the config has faults.
  */
 export function readConfig(nameOrPath: string, { set = [], seed = null }: ReadConfigOptions = {}): RunConfig {
-  const preset = Object.hasOwn(presets, nameOrPath) ? presets[nameOrPath]! : null;
+  const config = readAnyConfig(nameOrPath, { set, seed });
+  if (isFlow(config)) return config;
+  const got = `that of ${kindOfConfig(config)}`;
+  throw new ConfigError({ expected: `the config of a flow in ${nameOrPath}`, got, where: 'experiments/read-config' });
+}
+
+/** The same for what can be trained: flows, autoencoders, stages. @throws ConfigError as `readConfig`. */
+export function readAnyConfig(nameOrPath: string, { set = [], seed = null }: ReadConfigOptions = {}): AnyConfig {
+  const preset = Object.hasOwn(allPresets, nameOrPath) ? allPresets[nameOrPath] : null;
   const base = preset ?? readFile(nameOrPath);
-  return parseConfig(applyOverrides(base, overridesOf(set, seed)), nameOrPath);
+  return parseAnyConfig(applyOverrides(base, overridesOf(set, seed)), nameOrPath);
 }
 
 /**
@@ -34,6 +43,15 @@ export function reviseConfig(config: RunConfig, { set = [], seed = null }: ReadC
   return parseConfig(applyOverrides(config, overridesOf(set, seed)), from);
 }
 
+/** The same for a config of any kind. @throws ConfigError if the result has faults. */
+export function reviseAnyConfig(
+  config: AnyConfig,
+  { set = [], seed = null }: ReadConfigOptions,
+  from: string,
+): AnyConfig {
+  return parseAnyConfig(applyOverrides(config, overridesOf(set, seed)), from);
+}
+
 function overridesOf(set: readonly string[], seed: number | null): Override[] {
   const overrides = set.map(parseOverride);
   return seed === null ? overrides : [...overrides, { path: ['seed'], value: seed }];
@@ -41,7 +59,7 @@ function overridesOf(set: readonly string[], seed: number | null): Override[] {
 
 function readFile(path: string): unknown {
   if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
-    const names = Object.keys(presets);
+    const names = Object.keys(allPresets);
     const meant = nearestName(path, names);
     throw new ConfigError({
       expected: `a preset (${names.join(', ')}) or the path of a config file`,

@@ -5,7 +5,7 @@ import { assembleBatch } from '../data/batch.ts';
 import type { ImageDataset } from '../data/image-dataset.ts';
 import { readImages } from '../data/image-dataset.ts';
 import { openLoader, openVectorLoader } from '../data/loader.ts';
-import { hasTestSplit, openDataset, openVectors, type Split } from '../data/open-dataset.ts';
+import { hasTestSplit, openDataset, openVectors } from '../data/open-dataset.ts';
 import type { VectorDataset } from '../data/vector-dataset.ts';
 import { elementCount } from '../engine/shape.ts';
 import { identityLatent } from '../latent/identity.ts';
@@ -13,7 +13,10 @@ import type { Latent } from '../latent/latent.ts';
 import { imageBatches, type LatentBatches, vectorBatches } from '../training/batches.ts';
 import type { HeldOutData } from '../training/validation.ts';
 import type { RunConfig } from './config.ts';
-import { openLatentArrays, openLatentVectors } from './latent-arrays.ts';
+import { openLatentArrays } from './latent-arrays.ts';
+import type { WorkOptions } from './latent-caches.ts';
+import { openLatentImages } from './latent-data.ts';
+import { datasetOptions, type ImageData, spread } from './stored-data.ts';
 
 export interface RunData {
   readonly name: string;
@@ -35,6 +38,10 @@ export interface RunData {
   readonly rows: CouplingData;
   /** Mean of the training latents, float64 [...shape], over at most 10,000 of them. */
   mean(): Promise<Float64Array>;
+  /** Section `latent` of the config with all that decoding depends on; a run keeps it. */
+  readonly section: RunConfig['latent'];
+  /** Gives back what decoding has opened. */
+  release(): void;
 }
 
 /** Latents that the mean is taken over: enough for a reference value. */
@@ -46,84 +53,21 @@ function meanOf(latents: Float32Array, width: number): Float64Array {
   return mean.map((sum) => sum / (latents.length / width));
 }
 
-/** Row numbers spread evenly over a set. */
-export function spread(count: number, wanted: number): Uint32Array {
-  const rows = Math.min(count, wanted);
-  return Uint32Array.from({ length: rows }, (_, i) => Math.floor((i * count) / rows));
-}
-
-type ImageData = Extract<RunConfig['data'], { readonly kind: 'images' }>;
-
-/** Options of the data folder, with those left out that apply to folders of images only and are at their default. */
-export function datasetOptions({
-  kind: _kind,
-  flip: _flip,
-  workers: _workers,
-  size,
-  channels,
-  fit,
-  strict,
-  verify,
-  cacheBytes,
-  ...rest
-}: ImageData) {
-  const isPath = rest.source !== 'fashion' && rest.source !== 'portraits';
-  const folder = { size, channels, strict, verify, cacheBytes, fit };
-  return isPath || size !== null || channels !== null ? { ...rest, ...folder } : rest;
-}
-
-/** The data of a config as they are stored. */
-export type StoredData = ImageDataset | VectorDataset;
-
-/**
- * The training or the held-out data of a config as they are stored; `null` if none are held out.
- * @throws DataError or ConfigError if they cannot be read.
- */
-export async function openStoredData({ data }: RunConfig, split: Split): Promise<StoredData | null> {
-  if (data.kind === 'latents') return split === 'test' ? null : openLatentVectors(data);
-  if (data.kind === 'vectors') {
-    const { kind: _kind, ...options } = data;
-    return split === 'test' && data.source.endsWith('.npz') ? null : openVectors({ ...options, split });
-  }
-  return split === 'test' && !hasTestSplit(data) ? null : openDataset({ ...datasetOptions(data), split });
-}
-
-/** What conventions call the data: source, part, and what of the config changes them. */
-export function storedDataName({ data }: RunConfig, split: Split): string {
-  if (data.kind === 'latents') return data.source ?? 'none';
-  const { source } = data;
-  const part = split === 'train' ? 'train' : 'held out';
-  if (data.kind === 'vectors') return source.endsWith('.npz') ? source : `${source} ${part}, seed ${data.seed}`;
-  const { size, channels, fit, heldOut, heldOutSeed } = data;
-  const choices = [
-    ...(size === null ? [] : [`${fit} to ${size}`]),
-    ...(channels === null ? [] : [`${channels} channels`]),
-    ...(source === 'fashion' || heldOut === null ? [] : [`held out ${heldOut} by seed ${heldOutSeed}`]),
-  ];
-  return [`${source} ${part}`, ...choices].join(', ');
-}
-
-async function openImages(data: ImageData, { seed, training, latent: _latent }: RunConfig): Promise<RunData> {
-  const options = datasetOptions(data);
-  const train = await openDataset({ ...options, split: 'train' });
+/** Images as pixels. */
+function pixelData(data: ImageData, train: ImageDataset, { seed, training }: RunConfig) {
   const latent = identityLatent([train.channels, train.height, train.width]);
   const encoded = async (set: ImageDataset, rows: Uint32Array) => latent.encode(await readImages(set, rows));
-  const width = train.channels * train.height * train.width;
   return {
-    name: train.name,
-    shape: latent.shape,
-    classes: train.classes,
-    count: train.count,
     latent,
-    skipped: train.skipped.length,
-    open: (imagesSeen) =>
+    section: { kind: 'identity' } as const,
+    open: (imagesSeen: number) =>
       imageBatches(
         openLoader(train, { seed, batch: training.batchSize, imagesSeen, flip: data.flip, workers: data.workers }),
         latent,
       ),
-    async heldOut(count) {
+    async heldOut(count: number) {
       if (!hasTestSplit(data)) return null;
-      const test = await openDataset({ ...options, split: 'test' });
+      const test = await openDataset({ ...datasetOptions(data), split: 'test' });
       const rows = spread(test.count, count);
       return { target: await encoded(test, rows), labels: Int32Array.from(rows, (row) => test.labels[row]) };
     },
@@ -132,9 +76,30 @@ async function openImages(data: ImageData, { seed, training, latent: _latent }: 
       elements: elementCount(latent.shape),
       labels: train.labels,
       mirrored: data.flip,
-      read: async (indices, flipped) => latent.encode((await assembleBatch(train.source, { indices, flipped })).pixels),
+      read: async (indices: Uint32Array, flipped: Uint8Array) =>
+        latent.encode((await assembleBatch(train.source, { indices, flipped })).pixels),
     },
-    mean: async () => meanOf(await encoded(train, spread(train.count, MEAN_SAMPLES)), width),
+    some: (count: number) => encoded(train, spread(train.count, count)),
+  };
+}
+
+async function openImages(data: ImageData, config: RunConfig, options: WorkOptions): Promise<RunData> {
+  const { latent: section } = config;
+  const train = await openDataset({ ...datasetOptions(data), split: 'train' });
+  const { some, ...latents } =
+    section.kind === 'identity'
+      ? pixelData(data, train, config)
+      : await openLatentImages({ ...config, data, latent: section }, train, options);
+  const { latent } = latents;
+  return {
+    ...latents,
+    name: train.name,
+    shape: latent.shape,
+    classes: train.classes,
+    count: train.count,
+    skipped: train.skipped.length,
+    mean: async () => meanOf(await some(MEAN_SAMPLES), elementCount(latent.shape)),
+    release: () => latent.release(),
   };
 }
 
@@ -171,15 +136,21 @@ async function openPoints({ kind: _kind, ...data }: VectorData, { seed, training
       read: async (rows) => rowsOf(train, rows),
     },
     mean: async () => meanOf(rowsOf(train, spread(train.count, MEAN_SAMPLES)), features),
+    section: { kind: 'identity' },
+    release() {},
   };
 }
 
-/** Opens the data of a config. @throws DataError or ConfigError if it cannot be read. */
-export function openRunData(config: RunConfig): Promise<RunData> {
+/**
+ * Opens the data of a config.
+ * @param options  for latents that have to be encoded first.
+ * @throws DataError or ConfigError if they cannot be read; of latents also as `openLatentImages`.
+ */
+export function openRunData(config: RunConfig, options: WorkOptions = {}): Promise<RunData> {
   const { data } = config;
   switch (data.kind) {
     case 'images':
-      return openImages(data, config);
+      return openImages(data, config, options);
     case 'vectors':
       return openPoints(data, config);
     case 'latents':

@@ -6,7 +6,9 @@ import type { Runtime } from '../engine/runtime.ts';
 import { ConfigError } from '../errors.ts';
 import type { TrainingEvent } from '../training/loop.ts';
 import { lockName } from '../training/run-lock.ts';
-import { parseConfig, type RunConfig } from './config.ts';
+import { type AnyConfig, isFlow, kindOfConfig, parseAnyConfig } from './any-config.ts';
+import type { AutoencoderConfig } from './autoencoder-config.ts';
+import type { RunConfig } from './config.ts';
 
 export interface RunDirectory {
   readonly path: string;
@@ -51,20 +53,49 @@ export function checkFree(path: string): void {
   });
 }
 
+/** Writes a config of any kind into the folder of its run. */
+export function writeConfig(path: string, config: AnyConfig): void {
+  writeJson(join(path, configName), config);
+}
+
 /**
  * Writes a run's config, and makes its folders. The config comes first: a folder with a config can be resumed, one without is
  * free for a new run, and a kill at any moment leaves one of the two.
  */
-export function writeRunConfig(path: string, config: RunConfig): RunDirectory {
+export function writeRunConfig(path: string, config: RunConfig | AutoencoderConfig): RunDirectory {
   const directory = runDirectory(path);
-  writeJson(join(path, configName), config);
+  writeConfig(path, config);
   mkdirSync(directory.checkpoints, { recursive: true });
   mkdirSync(directory.samples, { recursive: true });
   return directory;
 }
 
-/** Config of a run. @throws ConfigError if the folder holds no run or its config is not valid. */
+/** Config of a flow's run. @throws ConfigError if the folder holds no run of a flow or its config is not valid. */
 export function readRunConfig(path: string): RunConfig {
+  const config = readAnyRunConfig(path);
+  if (isFlow(config)) return config;
+  throw otherKind(path, 'a flow', config);
+}
+
+/** Config of an autoencoder's run. @throws ConfigError if the folder holds no such run or its config is not valid. */
+export function readAutoencoderConfig(path: string): AutoencoderConfig {
+  const config = readAnyRunConfig(path);
+  if ('autoencoder' in config) return config;
+  throw otherKind(path, 'an autoencoder', config);
+}
+
+function otherKind(path: string, wanted: 'a flow' | 'an autoencoder', config: AnyConfig): ConfigError {
+  const stage = wanted === 'a flow' ? 'flow' : 'autoencoder';
+  return new ConfigError({
+    expected: `\`${path}\` to be the run of ${wanted}`,
+    got: `that of ${kindOfConfig(config)}`,
+    where: 'experiments/run-directory',
+    ...('stages' in config ? { remedy: join(path, stage) } : {}),
+  });
+}
+
+/** Config of a run of any kind. @throws ConfigError if the folder holds no run or its config is not valid. */
+export function readAnyRunConfig(path: string): AnyConfig {
   const file = join(path, configName);
   let text: string;
   try {
@@ -78,7 +109,7 @@ export function readRunConfig(path: string): RunConfig {
     });
   }
   try {
-    return parseConfig(JSON.parse(text), file);
+    return parseAnyConfig(JSON.parse(text), file);
   } catch (cause) {
     if (cause instanceof SyntaxError)
       throw new ConfigError({
@@ -106,8 +137,16 @@ export function writeEnvironment({ path }: RunDirectory, runtime: Runtime): void
   });
 }
 
-export function writeOutcome({ path }: RunDirectory, outcome: unknown): void {
-  writeJson(join(path, 'outcome.json'), outcome);
+const outcomeName = 'outcome.json';
+
+export function writeOutcome({ path }: Pick<RunDirectory, 'path'>, outcome: unknown): void {
+  writeJson(join(path, outcomeName), outcome);
+}
+
+/** What was written as the outcome of a run; `null` if it has none yet. */
+export function readOutcome(path: string): unknown {
+  const file = join(path, outcomeName);
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null;
 }
 
 export function appendLog({ log }: RunDirectory, event: TrainingEvent): void {

@@ -13,11 +13,14 @@ import type { ClosedFormOutcome, ClosedFormRequest } from './closed-form-request
 import type { RunConfig } from './config.ts';
 import type { CouplingOutcome, CouplingRequest } from './coupling-request.ts';
 import type { CurvatureOutcome, CurvatureRequest } from './curvature-request.ts';
+import type { EncodeOutcome, EncodeRequest } from './encode-request.ts';
 import type { EvaluateOutcome, EvaluateRequest } from './evaluate-request.ts';
 import type { ExportOutcome, ExportRequest } from './export-request.ts';
 import type { ImportOutcome, ImportRequest } from './import-request.ts';
 import type { PruningOutcome, PruningRequest } from './pruning-request.ts';
 import type { SampleSourceRequest } from './sample-source.ts';
+import type { StagesOutcome, StagesRequest } from './stages-request.ts';
+import type { AutoencoderOutcome, AutoencoderRequest } from './train-autoencoder.ts';
 
 export type { CheckpointEvent, CouplingEvent, EvaluationEvent, PreliminaryEvent, StepEvent, ValidationEvent };
 
@@ -130,8 +133,11 @@ export interface SampleOutcome {
 /** The functions of `run.ts`, as the command line uses them. */
 export interface Runner {
   train(request: TrainRequest): Promise<TrainOutcome>;
+  trainAutoencoder(request: AutoencoderRequest): Promise<AutoencoderOutcome>;
+  trainStages(request: StagesRequest): Promise<StagesOutcome>;
   sample(request: SampleRequest): Promise<SampleOutcome>;
   evaluate(request: EvaluateRequest): Promise<EvaluateOutcome>;
+  encode(request: EncodeRequest): Promise<EncodeOutcome>;
   exportRun(request: ExportRequest): Promise<ExportOutcome>;
   importRun(request: ImportRequest): Promise<ImportOutcome>;
   analyzeBounds(request: BoundsRequest): Promise<BoundsOutcome>;

@@ -17,7 +17,7 @@ export interface FinishedSamples {
   readonly latents: Float32Array;
   /** The same at each time of a trajectory; empty where none was asked for. */
   readonly trajectory: readonly Float32Array[];
-  /** Shape of one sample. */
+  /** Shape of one sample's latents. */
   readonly shape: readonly number[];
   /** The way back to pixels; null for vectors. */
   readonly latent: Latent | null;
@@ -51,10 +51,11 @@ export async function writeSampleFiles(samples: FinishedSamples, request: FileRe
 }
 
 /** Latents [count, ...shape] as pixels. */
-async function imagesOf(latents: Float32Array, { latent, shape }: FinishedSamples): Promise<ImageStack> {
-  const [channels, height, width] = shape;
+async function imagesOf(latents: Float32Array, { latent }: FinishedSamples): Promise<ImageStack> {
   // `checkFiles` has made sure that there is a way to pixels.
-  const pixels = await latent!.decode(latents);
+  const way = latent!;
+  const [channels, height, width] = way.pixels;
+  const pixels = await way.decode(latents);
   return { pixels, shape: [pixels.length / (channels * height * width), channels, height, width] };
 }
 

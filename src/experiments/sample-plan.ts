@@ -3,7 +3,7 @@ import { ConfigError } from '../errors.ts';
 import { SOLVERS } from '../sampling/solvers/solver-table.ts';
 import type { RunConfig } from './config.ts';
 import { nearestName } from './nearest-name.ts';
-import { openRunData } from './run-data.ts';
+import { openStoredData } from './stored-data.ts';
 
 /** Samples in rows. */
 export interface SamplePlan {
@@ -22,7 +22,8 @@ function consecutive(first: number, count: number): number[] {
 
 /** Names of the classes that the model knows; null if it knows none. */
 export async function classesOf(config: RunConfig): Promise<readonly string[] | null> {
-  return config.model.labels ? (await openRunData(config)).classes : null;
+  if (!config.model.labels) return null;
+  return (await openStoredData(config, 'train'))?.classes ?? null;
 }
 
 /** A grid with `sampling.perClass` samples of each class, a row a class; without labels a square of perClass². Seeds count from 0. */

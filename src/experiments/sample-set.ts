@@ -1,7 +1,7 @@
 /** Images or vectors that come in parts, wherever they come from: data, folders, a model. What evaluation compares. */
 import { type ImageDataset, readImages } from '../data/image-dataset.ts';
 import type { FieldData } from './field-data.ts';
-import { type StoredData, spread } from './run-data.ts';
+import { type StoredData, spread } from './stored-data.ts';
 
 /** Some samples, rows aligned. */
 export interface SamplePart {

@@ -11,7 +11,8 @@ import type { RunConfig } from './config.ts';
 import { openExactField } from './exact-field.ts';
 import { type ExactField, exactModelSource, readExactModel } from './exact-model.ts';
 import { type FieldData, openFieldData, runFieldData } from './field-data.ts';
-import { labelsInTurn, openRunModel, openTrainedRun, parameterGroup, withSampler } from './trained-run.ts';
+import { parameterGroup } from './run-parameters.ts';
+import { labelsInTurn, openRunModel, openTrainedRun, withSampler } from './trained-run.ts';
 
 /** Which model, and how it makes samples. */
 export interface SampleSourceRequest {
@@ -64,7 +65,13 @@ async function withTrainedSource<T>(request: SampleSourceRequest, use: (source: 
     runtime: { ...config.runtime, ...request.runtime },
   };
   const usualLabels = (count: number) => labelsInTurn(count, model.classes);
-  return withSampler(run, options, (sampler) => use({ data: runFieldData(data), sampler, sampling, usualLabels }));
+  try {
+    return await withSampler(run, options, (sampler) =>
+      use({ data: runFieldData(data), sampler, sampling, usualLabels }),
+    );
+  } finally {
+    data.release();
+  }
 }
 
 /** A sample of an exact field is told no label unless one is chosen: it follows the field of all data. */

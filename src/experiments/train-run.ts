@@ -1,29 +1,23 @@
 /** Trains the run of a config in its folder. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openNativeRuntime } from '../engine/native/native-runtime.ts';
 import type { Runtime } from '../engine/runtime.ts';
-import { CheckpointError, ConfigError, DataError } from '../errors.ts';
+import { CheckpointError } from '../errors.ts';
 import { parameterCount } from '../models/parameters.ts';
 import { checkpointName, latestCheckpoint } from '../training/checkpoint.ts';
 import { type EvaluationEvent, type Evaluations, trackEvaluations } from '../training/evaluation.ts';
 import { type LoopOptions, type LoopOutcome, runTraining, type ValidationEvent } from '../training/loop.ts';
 import { openSteps, preliminarySteps } from '../training/preparation.ts';
-import { lockRun } from '../training/run-lock.ts';
 import { createTrainer, type Trainer, type TrainerOptions } from '../training/trainer.ts';
-import { constantPredictorLoss, type ValidationSet } from '../training/validation.ts';
-import type { RunConfig } from './config.ts';
+import { constantPredictorLoss, type ValidationSet, validationLoss } from '../training/validation.ts';
 import { openCoupling } from './coupling-setup.ts';
+import { checkDirectory, holdDirectory, restoreNewest } from './hold-run.ts';
+import { withMovedAutoencoder } from './latent-data.ts';
 import { openRunData, type RunData } from './run-data.ts';
 import {
   appendLog,
-  checkFree,
   type RunDirectory,
   readLog,
-  readRunConfig,
-  truncateLog,
-  truncateToPreliminary,
-  untellCheckpoint,
   writeEnvironment,
   writeOutcome,
   writeRunConfig,
@@ -32,49 +26,6 @@ import type { LossEstimate, TrainOutcome, TrainRequest } from './run-types.ts';
 import { openTarget } from './target-setup.ts';
 import { heldOutSet, modelFor, trainerOptions } from './trainer-setup.ts';
 import { openTrainingEvaluation, type TrainingEvaluation } from './training-evaluation.ts';
-
-/** Configs are equal but for what may change between the parts of a run. */
-function sameRun(a: RunConfig, b: RunConfig): boolean {
-  // Where samples are judged, how they are made belongs to the run.
-  const identity = ({ runtime: _runtime, sampling, name: _name, ...rest }: RunConfig) =>
-    JSON.stringify([rest, rest.training.evaluation === null ? null : sampling]);
-  return identity(a) === identity(b);
-}
-
-/** @throws ConfigError if the request does not fit what is in its folder. */
-function checkDirectory({ directory, resume, config }: TrainRequest): void {
-  if (!resume) {
-    checkFree(directory);
-    return;
-  }
-  if (sameRun(readRunConfig(directory), config)) return;
-  throw new ConfigError({
-    expected: `the config of \`${directory}\``,
-    got: 'another one',
-    where: 'experiments/train-run',
-    remedy: 'resuming without other settings',
-  });
-}
-
-/** Takes the run's folder for this process, making it where it is not there. @returns a function that gives it back. */
-function holdDirectory(request: TrainRequest): () => void {
-  const { directory } = request;
-  try {
-    mkdirSync(directory, { recursive: true });
-  } catch (cause) {
-    const got = cause instanceof Error ? cause.message : String(cause);
-    throw new DataError({ expected: `\`${directory}\` to be a folder`, got, where: 'experiments/train-run', cause });
-  }
-  const release = lockRun(directory);
-  try {
-    // Again, as another process may have been here since the first time.
-    checkDirectory(request);
-    return release;
-  } catch (error) {
-    release();
-    throw error;
-  }
-}
 
 /** A training that is set up, and the folder that it is held in. */
 interface PreparedRun {
@@ -92,11 +43,21 @@ interface PreparedRun {
  *   CheckpointError if the folder is in use or damaged; NumericalError if the loss is not finite.
  */
 export async function train(request: TrainRequest): Promise<TrainOutcome> {
-  const { config } = request;
   checkDirectory(request);
+  const asked = withMovedAutoencoder(request.config, request.directory);
+  const data = await openRunData(asked, request);
+  try {
+    // With what the run keeps of its latent space.
+    return await trainOn(data, { ...request, config: { ...asked, latent: data.section } });
+  } finally {
+    data.release();
+  }
+}
+
+async function trainOn(data: RunData, request: TrainRequest): Promise<TrainOutcome> {
+  const { config } = request;
   const runtime = await openNativeRuntime(config.runtime);
   try {
-    const data = await openRunData(config);
     const model = modelFor(config, data);
     const target = openTarget(config, data);
     const pairing = openCoupling(config, data);
@@ -148,28 +109,14 @@ function tellCaveats({ config: { coupling, model }, onEvent }: TrainRequest): vo
 }
 
 async function trainIn(run: PreparedRun, trainer: Trainer): Promise<TrainOutcome> {
-  await restore(trainer, run);
+  await restoreNewest(trainer, run.directory, {
+    preliminaryDone: () => run.options.preparation.coupling.preliminary?.done ?? 0,
+    isEvaluationDue: (before, after) => evaluationsOf(run).isDue(before, after),
+  });
   const ended = await loop(trainer, run);
   const outcome = await outcomeOf(ended, run);
   writeOutcome(run.directory, outcome);
   return outcome;
-}
-
-/** Continues from the newest checkpoint, if there is one, and makes the log end where it stands. */
-async function restore(trainer: Trainer, run: PreparedRun): Promise<void> {
-  const { directory, options } = run;
-  const checkpoint = await latestCheckpoint(directory.checkpoints);
-  if (checkpoint !== null) await trainer.restore(checkpoint);
-  const { imagesSeen, imagesPerStep } = trainer;
-  // The loop tells the start of a run again, but for what the coupling has done already.
-  if (checkpoint === null || imagesSeen === 0)
-    return truncateToPreliminary(directory, options.preparation.coupling.preliminary?.done ?? 0);
-  truncateLog(directory, imagesSeen);
-  // The loop evaluates first and then tells of the checkpoint again.
-  if (evaluationsOf(run).isDue(imagesSeen - imagesPerStep, imagesSeen)) return untellCheckpoint(directory, imagesSeen);
-  const told = readLog(directory).some((event) => event.kind === 'checkpoint' && event.imagesSeen === imagesSeen);
-  // Its writer may have been killed before it could tell of it.
-  if (!told) appendLog(directory, { kind: 'checkpoint', imagesSeen, path: checkpoint.path });
 }
 
 /** The evaluations of a run that its log tells. */
@@ -191,27 +138,29 @@ async function loop(trainer: Trainer, run: PreparedRun): Promise<EndedLoop> {
   const { images } = run.request.config.training;
   const steps = openSteps(run.data.open, { imagesSeen: trainer.imagesSeen, images }, run.options);
   try {
-    const ended = await runTraining(trainer, { ...loopOptions(run), prepare: steps.step });
+    const ended = await runTraining(trainer, { ...loopOptions(trainer, run), prepare: steps.step });
     return { ...ended, skipped: steps.skipped };
   } finally {
     await steps.close();
   }
 }
 
-function loopOptions({
-  request,
-  directory,
-  data,
-  options,
-  set,
-  evaluation,
-}: PreparedRun): Omit<LoopOptions, 'prepare'> {
+function loopOptions(
+  trainer: Trainer,
+  { request, directory, data, options, set, evaluation }: PreparedRun,
+): Omit<LoopOptions, 'prepare'> {
   const { validation, checkpoint, log, images } = request.config.training;
   const never = Number.POSITIVE_INFINITY;
   const { wholeCost } = options.preparation.coupling;
   return {
     images,
-    validation: set === null ? null : { set, everyImages: validation.everyImages ?? never },
+    validation:
+      set === null
+        ? null
+        : {
+            measure: () => validationLoss(set, (inputs) => trainer.evaluate(inputs)),
+            everyImages: validation.everyImages ?? never,
+          },
     ...(evaluation === null ? {} : { evaluation: evaluation.options(evaluationEvents(directory)) }),
     checkpoints: {
       folder: directory.checkpoints,

@@ -9,8 +9,9 @@ import { buildSolver, type SolverSetup } from './build.ts';
 import { openPairingTools } from './coupling-setup.ts';
 import { openExactField, rowsOf } from './exact-field.ts';
 import type { RunData } from './run-data.ts';
+import { type ParameterGroup, parameterGroup } from './run-parameters.ts';
 import type { RunEvent } from './run-types.ts';
-import { openRunModel, type ParameterGroup, parameterGroup, type TrainedRun, withSampler } from './trained-run.ts';
+import { openRunModel, type TrainedRun, withSampler } from './trained-run.ts';
 import { workProgress } from './work-progress.ts';
 
 /** A network, and what it was trained on. */
@@ -55,6 +56,7 @@ export async function withTrainedField<T>(
       exact.release();
     }
   } finally {
+    data.release();
     await close();
   }
 }

@@ -9,22 +9,23 @@ import { parameterTypes } from '../models/parameters.ts';
 import type { NetworkFlowOptions } from '../sampling/network-flow.ts';
 import { createSampler, type Sampler } from '../sampling/sampler.ts';
 import { bestCheckpointPath, bestName } from '../training/best-checkpoint.ts';
-import {
-  type Checkpoint,
-  latestCheckpoint,
-  openCheckpoint,
-  openCheckpointTensors,
-  readCheckpoint,
-} from '../training/checkpoint.ts';
+import { type Checkpoint, latestCheckpoint, openCheckpoint } from '../training/checkpoint.ts';
 import { buildModel } from './build.ts';
 import type { RunConfig } from './config.ts';
+import { withMovedAutoencoder } from './latent-data.ts';
 import { openRunData, type RunData } from './run-data.ts';
 import { readRunConfig, runDirectory } from './run-directory.ts';
+import { openParameters, type ParameterGroup } from './run-parameters.ts';
 
 /** A run with a checkpoint. */
 export interface TrainedRun {
   readonly config: RunConfig;
   readonly checkpoint: Checkpoint;
+}
+
+/** Config of a run, wherever its folder is now. */
+function openedConfig(directory: string): RunConfig {
+  return withMovedAutoencoder(readRunConfig(directory), directory);
 }
 
 /**
@@ -36,9 +37,9 @@ export async function openTrainedRun(directory: string): Promise<TrainedRun> {
   const asked = resolve(directory);
   const path = basename(asked) === bestName && !existsSync(asked) ? await bestCheckpointPath(dirname(asked)) : asked;
   if (existsSync(join(path, 'checkpoint.json'))) {
-    return { config: readRunConfig(dirname(dirname(path))), checkpoint: await openCheckpoint(path) };
+    return { config: openedConfig(dirname(dirname(path))), checkpoint: await openCheckpoint(path) };
   }
-  const config = readRunConfig(path);
+  const config = openedConfig(path);
   const checkpoint = await latestCheckpoint(runDirectory(path).checkpoints);
   if (checkpoint !== null) return { config, checkpoint };
   throw new CheckpointError({
@@ -47,43 +48,6 @@ export async function openTrainedRun(directory: string): Promise<TrainedRun> {
     where: 'experiments/trained-run',
     remedy: `training it first: train --resume ${directory}`,
   });
-}
-
-/** Averaged parameters, or those of the last step. */
-export type ParameterGroup = 'ema' | 'parameters';
-
-/** Which parameters a run offers to one who wants the averaged ones, or does not. */
-export function parameterGroup({ training }: RunConfig, wantsEma: boolean): ParameterGroup {
-  return wantsEma && training.ema !== null ? 'ema' : 'parameters';
-}
-
-/** Parameters of a checkpoint that are read one by one. */
-export interface ParameterFile {
-  /** Values of the parameter at a path. */
-  read(path: string): Promise<Float32Array>;
-  close(): Promise<void>;
-}
-
-/** Opens the parameters of a checkpoint. @throws CheckpointError if it is damaged. */
-export async function openParameters(checkpoint: Checkpoint, group: ParameterGroup): Promise<ParameterFile> {
-  const file = await openCheckpointTensors(checkpoint);
-  return {
-    // Parameters are float32 by the model's own types.
-    read: async (path) => (await file.read(`${group}.${path}`)).data as Float32Array,
-    close: () => file.close(),
-  };
-}
-
-/** Parameters by path. @throws CheckpointError if the checkpoint is damaged. */
-export async function readParameters(
-  checkpoint: Checkpoint,
-  group: ParameterGroup,
-): Promise<Record<string, Float32Array>> {
-  const tensors = await readCheckpoint(checkpoint, `${group}.`);
-  // Parameters are float32 by the model's own types; the sampler's stepper checks them against those.
-  return Object.fromEntries(
-    [...tensors].map(([name, { data }]) => [name.slice(group.length + 1), data as Float32Array]),
-  );
 }
 
 /** The network of a trained run on its data. @throws ConfigError or DataError if the data or the model cannot be had. */

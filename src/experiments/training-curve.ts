@@ -31,11 +31,23 @@ export function curveSeries(events: readonly RunEvent[], constantLoss: number | 
   ];
 }
 
+/** What a curve is called, and what is beside it. */
+export interface CurveOptions {
+  readonly name: string;
+  /** Loss of the best constant prediction; default `null`: none. */
+  readonly constantLoss?: number | null;
+  /** What the loss is; default that of flows. */
+  readonly yLabel?: string;
+}
+
 /** Draws `training-curve.svg` into a run's folder from its log. @returns its path. */
-export function writeTrainingCurve(path: string, constantLoss: number | null, name: string): string {
+export function writeTrainingCurve(
+  path: string,
+  { name, constantLoss = null, yLabel = 'mean squared error of the velocity' }: CurveOptions,
+): string {
   const file = join(path, 'training-curve.svg');
   const series = curveSeries(readLog(runDirectory(path)), constantLoss);
-  const labels = { title: name, xLabel: 'images seen', yLabel: 'mean squared error of the velocity' };
+  const labels = { title: name, xLabel: 'images seen', yLabel };
   writeWhole(file, lineChart(series, { ...labels, yRange: [0, null] }));
   return file;
 }

@@ -17,9 +17,10 @@ import { generatedSet } from './generated-set.ts';
 import { judgeSamples, openMetricTools } from './judge-samples.ts';
 import { metricValues } from './metric-names.ts';
 import type { RunData } from './run-data.ts';
+import { parameterGroup } from './run-parameters.ts';
 import type { TrainRequest } from './run-types.ts';
 import type { SampleSource } from './sample-source.ts';
-import { labelsInTurn, parameterGroup } from './trained-run.ts';
+import { labelsInTurn } from './trained-run.ts';
 
 /** What is trained. */
 export interface TrainingParts {

@@ -11,6 +11,7 @@ export function identityLatent(shape: readonly number[]): Latent {
   return {
     kind: 'identity',
     shape,
+    pixels: shape,
     async encode(pixels) {
       // Plain loops: `from` with a function takes tens of times longer, and this runs for every batch.
       const latents = new Float32Array(pixels.length);
@@ -29,5 +30,6 @@ export function identityLatent(shape: readonly number[]): Latent {
       const levels = multiply(add(cast(latents, 'float64'), 1), 127.5);
       return cast(clip(floor(add(levels, 0.5)), 0, 255), 'uint8');
     },
+    release() {},
   };
 }

@@ -29,10 +29,19 @@ export interface AutoencoderOptions {
   readonly latentChannels: number;
   /** Channels of the latents: those of the code vectors, or of the Gaussian. Default `latentChannels`. */
   readonly codeChannels?: number;
+  /** Groups of every norm; they divide the channels of every level. Default 32, as in [esser:21]. */
+  readonly groups?: number;
 }
 
-/** Groups of every norm, and what is added to variances [esser:21]. */
-const NORM = { groups: 32, epsilon: 1e-6 } as const;
+/** What every norm is made of; epsilon, added to variances, is that of [esser:21]. */
+interface Norm {
+  readonly groups: number;
+  readonly epsilon: number;
+}
+
+function normOf({ groups = 32 }: AutoencoderOptions): Norm {
+  return { groups, epsilon: 1e-6 };
+}
 
 /** Zeros below and to the right of a map of even size, so that a 3 x 3 kernel with stride 2 halves it. */
 const halving = { stride: 2, padding: [0, 1, 0, 1] } as const;
@@ -59,16 +68,17 @@ interface StagePlan {
   /** How many of the blocks, from the first, are followed by attention. */
   readonly attention: number;
   readonly resample: OpaqueLayer | null;
+  readonly norm: Norm;
 }
 
 /** Residual blocks of one size, some with attention, and the change of size after them. */
-function createStage({ inputs, outputs, blocks, attention, resample }: StagePlan) {
+function createStage({ inputs, outputs, blocks, attention, resample, norm }: StagePlan) {
   const residual = Array.from({ length: blocks }, (_, i) =>
-    plainResidualBlock(i === 0 ? inputs : outputs, outputs, NORM),
+    plainResidualBlock(i === 0 ? inputs : outputs, outputs, norm),
   );
   // All layers start as PyTorch's convolutions do, the output of attention included.
   const attending = Array.from({ length: attention }, () =>
-    attentionBlock(outputs, { heads: 1, ...NORM, outputStart: {} }),
+    attentionBlock(outputs, { heads: 1, ...norm, outputStart: {} }),
   );
   const parameters: StageParameters = {
     blocks: residual.map((block) => block.parameters),
@@ -91,8 +101,8 @@ function createStage({ inputs, outputs, blocks, attention, resample }: StagePlan
 type Stage = ReturnType<typeof createStage>;
 
 /** Two residual blocks of the smallest maps with attention between them. */
-function createMiddle(width: number): Stage {
-  return createStage({ inputs: width, outputs: width, blocks: 2, attention: 1, resample: null });
+function createMiddle(width: number, norm: Norm): Stage {
+  return createStage({ inputs: width, outputs: width, blocks: 2, attention: 1, resample: null, norm });
 }
 
 interface CoderPlan {
@@ -104,12 +114,13 @@ interface CoderPlan {
   readonly middle: Stage;
   /** Whether the middle stands in front of the stages. */
   readonly middleFirst: boolean;
+  readonly norms: Norm;
 }
 
 /** First convolution, the stages, and norm, SiLU and the last convolution. */
-function createCoder({ inputs, ends, outputs, stages, middle, middleFirst }: CoderPlan): Layer<CoderParameters> {
+function createCoder({ inputs, ends, outputs, stages, middle, middleFirst, norms }: CoderPlan): Layer<CoderParameters> {
   const input = convolution(inputs, ends[0]);
-  const norm = groupNormLayer(ends[1], NORM.groups, { epsilon: NORM.epsilon });
+  const norm = groupNormLayer(ends[1], norms.groups, { epsilon: norms.epsilon });
   const output = convolution(ends[1], outputs);
   return {
     parameters: {
@@ -169,7 +180,7 @@ function checkMap(x: Tensor, channels: number, factor: number): void {
  * The encoder of [esser:21] (architecture in its supplement), as latent diffusion uses it: pictures [batch, channels, height, width] to
  * [batch, outputs, height / f, width / f], f = 2^(levels - 1). A level's maps are halved by a convolution with stride 2 that is padded
  * below and to the right alone.
- * @throws ConfigError if sizes, attention or groups of 32 channels do not fit. Its `apply` throws ShapeError for another x.
+ * @throws ConfigError if sizes, attention or groups of channels do not fit. Its `apply` throws ShapeError for another x.
  */
 export function encoder(options: AutoencoderOptions, outputs: number): Layer<CoderParameters> {
   checkOptions(options);
@@ -184,6 +195,7 @@ export function encoder(options: AutoencoderOptions, outputs: number): Layer<Cod
       blocks,
       attention: attending.includes(level) ? blocks : 0,
       resample: level < last ? convolution(width, width, halving) : null,
+      norm: normOf(options),
     }),
   );
   const ends = [channels, widths[last]] as const;
@@ -192,8 +204,9 @@ export function encoder(options: AutoencoderOptions, outputs: number): Layer<Cod
     ends,
     outputs,
     stages,
-    middle: createMiddle(widths[last]),
+    middle: createMiddle(widths[last], normOf(options)),
     middleFirst: false,
+    norms: normOf(options),
   });
   return {
     parameters: coder.parameters,
@@ -207,7 +220,7 @@ export function encoder(options: AutoencoderOptions, outputs: number): Layer<Cod
 /**
  * The decoder of [esser:21] (architecture in its supplement): [batch, latentChannels, height / f, width / f] to pictures [batch, channels, height, width], not
  * clipped. Maps are doubled by repeated pixels and a convolution.
- * @throws ConfigError if sizes, attention or groups of 32 channels do not fit. Its `apply` throws ShapeError for another x.
+ * @throws ConfigError if sizes, attention or groups of channels do not fit. Its `apply` throws ShapeError for another x.
  */
 export function decoder(options: AutoencoderOptions): Layer<CoderParameters> {
   checkOptions(options);
@@ -223,11 +236,20 @@ export function decoder(options: AutoencoderOptions): Layer<CoderParameters> {
       blocks: blocks + 1,
       attention: attending.includes(level) ? blocks + 1 : 0,
       resample: level > 0 ? resamplings.convolution.up(width) : null,
+      norm: normOf(options),
     });
   });
   const ends = [widths[last], widths[0]] as const;
-  const middle = createMiddle(widths[last]);
-  const coder = createCoder({ inputs: latentChannels, ends, outputs: shape[0], stages, middle, middleFirst: true });
+  const middle = createMiddle(widths[last], normOf(options));
+  const coder = createCoder({
+    inputs: latentChannels,
+    ends,
+    outputs: shape[0],
+    stages,
+    middle,
+    middleFirst: true,
+    norms: normOf(options),
+  });
   return {
     parameters: coder.parameters,
     apply(parameters, x) {

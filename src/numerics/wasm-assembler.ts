@@ -119,12 +119,19 @@ export const f64 = {
     code: [0x44, ...new Uint8Array(Float64Array.of(value).buffer)],
   }),
   load: load('f64', [0x2b]),
+  /** A float32 of memory. */
+  loadFloat32: (address: Value<'i32'>, offset = 0): Value<'f64'> =>
+    unary('f64', 'f64', [0xbb])(load('f64', [0x2a])(address, offset)),
   store: store('f64', [0x39]),
+  /** As a float32. */
+  storeFloat32: (address: Value<'i32'>, value: Value<'f64'>): Statement =>
+    store('f64', [0x38])(address, unary('f64', 'f64', [0xb6])(value)),
   equal: binary('i32', 'f64', [0x61]),
   less: binary('i32', 'f64', [0x63]),
   lessOrEqual: binary('i32', 'f64', [0x65]),
   add: binary('f64', 'f64', [0xa0]),
   subtract: binary('f64', 'f64', [0xa1]),
+  multiply: binary('f64', 'f64', [0xa2]),
 };
 
 const lane = (index: number): number[] => [index];
@@ -147,9 +154,36 @@ export const f64x2 = {
   less: binary('v128', 'v128', simd(0x49)),
   more: binary('v128', 'v128', simd(0x4a)),
   atLeast: binary('v128', 'v128', simd(0x4c)),
+  add: binary('v128', 'v128', simd(0xf0)),
   subtract: binary('v128', 'v128', simd(0xf1)),
   lesser: binary('v128', 'v128', simd(0xf6)),
   greater: binary('v128', 'v128', simd(0xf7)),
+};
+
+/** Four float32. */
+export const f32x4 = {
+  load: load('v128', simd(0x00)),
+  store: store('v128', simd(0x0b)),
+  /** One float32 of memory, four times. */
+  loadSplat: load('v128', simd(0x09)),
+  add: binary('v128', 'v128', simd(0xe4)),
+  multiply: binary('v128', 'v128', simd(0xe6)),
+  /** Of four zeros. */
+  zero: (): Value<'v128'> => ({ type: 'v128', code: [...simd(0x0c), ...new Uint8Array(16)] }),
+  /** The lower two, as float64. */
+  lowDoubles: unary('v128', 'v128', simd(0x5f)),
+  /** The upper two, as float64. */
+  highDoubles: (a: Local<'v128'>): Value<'v128'> => {
+    const upper = [8, 9, 10, 11, 12, 13, 14, 15].flatMap(lane);
+    return unary(
+      'v128',
+      'v128',
+      simd(0x5f),
+    )({
+      type: 'v128',
+      code: [...a.code, ...a.code, ...simd(0x0d), ...upper, ...upper],
+    });
+  },
 };
 
 /** Masks and pairs of integers. */

@@ -12,7 +12,7 @@ import {
 } from './evaluation.ts';
 import type { PreliminaryProgress } from './preparation.ts';
 import type { StepResult, Trainer } from './trainer.ts';
-import { type ValidationResult, type ValidationSet, validationLoss } from './validation.ts';
+import type { ValidationResult } from './validation.ts';
 
 export interface StepEvent extends StepResult {
   readonly kind: 'step';
@@ -49,7 +49,22 @@ export interface CouplingEvent extends WholeCost {
 export interface ValidationEvent extends ValidationResult {
   readonly kind: 'validation';
   readonly imagesSeen: number;
+  /** Of autoencoders, how near held-out pictures come to themselves. */
+  readonly reconstruction?: ReconstructionReport;
 }
+
+/** Means over held-out pictures. */
+export interface ReconstructionReport {
+  /** Peak signal-to-noise ratio in dB. */
+  readonly psnr: number;
+  /** Structural similarity. */
+  readonly ssim: number;
+  /** Codes that they use, and exp of the entropy of their choices; `null` without a codebook. */
+  readonly codes: { readonly used: number; readonly perplexity: number } | null;
+}
+
+/** What of a trainer the loop needs. */
+export type LoopTrainer = Pick<Trainer, 'imagesSeen' | 'imagesPerStep' | 'step' | 'save'>;
 
 export interface CheckpointEvent {
   readonly kind: 'checkpoint';
@@ -68,7 +83,10 @@ export type TrainingEvent =
 export interface LoopOptions {
   /** Length of the run in images. */
   readonly images: number;
-  readonly validation: { readonly set: ValidationSet; readonly everyImages: number } | null;
+  readonly validation: {
+    readonly measure: () => Promise<Omit<ValidationEvent, 'kind' | 'imagesSeen'>>;
+    readonly everyImages: number;
+  } | null;
   /** Metrics of samples; absent for none. */
   readonly evaluation?: EvaluationOptions;
   readonly checkpoints: { readonly folder: string; readonly everyImages: number; readonly keep: number };
@@ -134,7 +152,7 @@ class Pace {
 
 /** What happens beside the steps, each told as an event. */
 function sideTasks(
-  trainer: Trainer,
+  trainer: LoopTrainer,
   { validation, evaluation, checkpoints, wholeCost, onEvent }: LoopOptions,
   evaluations: Evaluations,
 ) {
@@ -150,7 +168,7 @@ function sideTasks(
     },
     async validate(): Promise<void> {
       if (validation === null) return;
-      const result = await validationLoss(validation.set, (inputs) => trainer.evaluate(inputs));
+      const result = await validation.measure();
       onEvent({ kind: 'validation', imagesSeen: trainer.imagesSeen, ...result });
     },
     async save(): Promise<void> {
@@ -210,7 +228,7 @@ function preparedAhead({ images, prepare }: LoopOptions) {
 
 /** A training under way. */
 interface LoopParts {
-  readonly trainer: Trainer;
+  readonly trainer: LoopTrainer;
   readonly options: LoopOptions;
   readonly evaluations: Evaluations;
   readonly tasks: ReturnType<typeof sideTasks>;
@@ -272,7 +290,7 @@ async function beginTraining({ trainer, options, evaluations, tasks }: LoopParts
  * checkpoint when it returns. A trainer at 0 images tells the start of the run: the first validation and checkpoint.
  * @throws NumericalError if a loss is not finite: the last checkpoint stays; errors of data and runtime as they come.
  */
-export async function runTraining(trainer: Trainer, options: LoopOptions): Promise<LoopOutcome> {
+export async function runTraining(trainer: LoopTrainer, options: LoopOptions): Promise<LoopOutcome> {
   const { images, logEveryImages, onEvent, signal } = options;
   const started = performance.now();
   const evaluations = trackEvaluations(options.evaluation ?? null, options);

@@ -3,14 +3,17 @@ import { diagnose, nonFiniteOutput } from '../engine/diagnose.ts';
 import type { Graph } from '../engine/graph.ts';
 import { emitModel } from '../engine/onnx/emit.ts';
 import type { Runtime } from '../engine/runtime.ts';
+import type { StateGroups } from '../engine/state-store.ts';
 import { createStepper, type HostArrays, type Stepper } from '../engine/stepper.ts';
 import { NumericalError } from '../errors.ts';
-import { type StepParts, stateTypes, stepGraph } from './step.ts';
 
 export interface FailedStep {
   /** Holds the state from before the step. */
   readonly stepper: Stepper;
-  readonly parts: StepParts;
+  /** The whole step as one graph: accumulation makes no difference to where a batch goes wrong. */
+  readonly graph: Graph;
+  /** The state that the graph is over. */
+  readonly state: StateGroups;
   /** Batches of the step: each is tried until one shows the fault. */
   readonly batches: readonly HostArrays[];
   readonly scalars: HostArrays;
@@ -21,15 +24,13 @@ export interface FailedStep {
 /** Runs a graph's diagnosis on the step's state and batch. @returns its message, or `null` if every value is finite. */
 async function findFirst(
   runtime: Runtime,
-  graph: Graph,
-  { stepper, parts, scalars }: FailedStep,
+  { stepper, graph, state, scalars }: FailedStep,
   batch: HostArrays,
 ): Promise<string | null> {
   const diagnosis = diagnose(graph);
-  const groups = stateTypes(parts);
-  const names = Object.values(groups).flatMap((specs) => specs.map(({ name }) => name));
+  const names = Object.values(state).flatMap((specs) => specs.map(({ name }) => name));
   const second = await createStepper(runtime, {
-    state: groups,
+    state,
     programs: { diagnose: { model: emitModel(diagnosis.graph, { provider: runtime.provider }) } },
   });
   try {
@@ -54,12 +55,8 @@ export function lostState({ loss, gradientNorm }: FailedStep['results'], imagesS
 
 /** The error for a step whose loss or gradient is not finite, naming the first offending value of its graph. */
 export async function nonFiniteError(runtime: Runtime, step: FailedStep): Promise<NumericalError> {
-  // Accumulation makes no difference to where a batch goes wrong, and the whole step is one graph without it.
-  const graph = stepGraph({ ...step.parts, accumulate: 1 });
   let found: string | null = null;
-  for (const batch of step.batches) {
-    found ??= await findFirst(runtime, graph, { ...step, parts: { ...step.parts, accumulate: 1 } }, batch);
-  }
+  for (const batch of step.batches) found ??= await findFirst(runtime, step, batch);
   const { loss, gradientNorm } = step.results;
   return new NumericalError({
     expected: `loss and gradient to be finite after ${step.imagesSeen} images`,

@@ -1,15 +1,16 @@
 /** The training state on its way between the runtime's memory and checkpoints. */
-import type { Coupling, NamedArrays } from '../coupling/coupling.ts';
+import type { NamedArrays } from '../coupling/coupling.ts';
 import { type HostArray, hostArray } from '../engine/dtype.ts';
 import type { TensorSpec } from '../engine/runtime.ts';
 import { elementCount, formatShape, sameShape } from '../engine/shape.ts';
+import type { StateGroups } from '../engine/state-store.ts';
 import type { HostArrays, Stepper } from '../engine/stepper.ts';
 import { CheckpointError, NumericalError } from '../errors.ts';
 import { safetensor } from '../formats/safetensors.ts';
 import type { DeferredTensor } from '../formats/safetensors-file.ts';
 import { type Checkpoint, type CheckpointTensor, readCheckpoint } from './checkpoint.ts';
 import { PARAMETERS } from './parameter-update.ts';
-import { type StepParts, stateTypes } from './step.ts';
+import type { StepParts } from './step.ts';
 
 const COUPLING_PREFIX = 'coupling.';
 
@@ -26,16 +27,38 @@ export function startingState(
   );
 }
 
+/** Whether a group of the state holds sums of gradients, which are empty between steps. */
+function isAccumulated(group: string): boolean {
+  return group.split('.').at(-1) === 'accumulated';
+}
+
 /** Zeros for the sums of gradients; nothing where gradients are not accumulated. */
-export function emptyAccumulated(parts: StepParts): HostArrays {
-  const { accumulated = [] } = stateTypes(parts);
+export function emptyAccumulated(state: StateGroups): HostArrays {
+  const accumulated = Object.entries(state).flatMap(([group, specs]) => (isAccumulated(group) ? specs : []));
   return Object.fromEntries(accumulated.map(({ name, dtype, shape }) => [name, hostArray(dtype, elementCount(shape))]));
 }
 
 /** What a checkpoint holds: accumulated gradients are empty between steps. */
-function savedSpecs(parts: StepParts): readonly TensorSpec[] {
-  const { accumulated: _empty, ...saved } = stateTypes(parts);
-  return Object.values(saved).flat();
+function savedSpecs(state: StateGroups): readonly TensorSpec[] {
+  return Object.entries(state).flatMap(([group, specs]) => (isAccumulated(group) ? [] : specs));
+}
+
+/** State beside the tensors, as arrays by name. */
+export interface HostState {
+  /** Begins the names of its arrays in checkpoints. */
+  readonly prefix: string;
+  state(): NamedArrays;
+  /** @throws CheckpointError if the arrays are not such a state. */
+  restore(arrays: NamedArrays): void;
+}
+
+/** A coupling as state beside the tensors. */
+export function couplingState(coupling: Pick<HostState, 'state' | 'restore'>): HostState {
+  return {
+    prefix: COUPLING_PREFIX,
+    state: () => coupling.state(),
+    restore: (arrays) => coupling.restore(arrays),
+  };
 }
 
 /** @throws NumericalError if a value is not finite. */
@@ -59,24 +82,24 @@ function finite(name: string, values: HostArray): HostArray {
  */
 export function stateTensors(
   stepper: Stepper,
-  { parts, coupling }: { readonly parts: StepParts; readonly coupling: Coupling },
+  { state, host }: Pick<RestoredParts, 'state' | 'host'>,
 ): Map<string, CheckpointTensor | DeferredTensor> {
   const tensors = new Map<string, CheckpointTensor | DeferredTensor>(
-    savedSpecs(parts).map(({ name, dtype, shape }) => {
+    savedSpecs(state).map(({ name, dtype, shape }) => {
       const fetch = async () => safetensor(finite(name, (await stepper.readState([name]))[name]), shape);
       return [name, { dtype: safetensor(hostArray(dtype, 0)).dtype, shape, fetch }];
     }),
   );
-  for (const [name, data] of Object.entries(coupling.state())) {
-    tensors.set(`${COUPLING_PREFIX}${name}`, { shape: [data.length], data });
+  for (const [name, data] of Object.entries(host.state())) {
+    tensors.set(`${host.prefix}${name}`, { shape: [data.length], data });
   }
   return tensors;
 }
 
 /** What the state to be restored is made of. */
 interface RestoredParts {
-  readonly parts: StepParts;
-  readonly coupling: Coupling;
+  readonly state: StateGroups;
+  readonly host: HostState;
   readonly seed: number;
 }
 
@@ -84,7 +107,7 @@ interface RestoredParts {
 export async function restoreState(
   stepper: Stepper,
   checkpoint: Checkpoint,
-  { parts, coupling, seed }: RestoredParts,
+  { state: groups, host, seed }: RestoredParts,
 ): Promise<void> {
   const { facts, path } = checkpoint;
   const refuse = (expected: string, got: string) =>
@@ -97,7 +120,7 @@ export async function restoreState(
   if (facts.seed !== seed) throw refuse(`seed ${seed}`, `${facts.seed}`);
   const tensors = await readCheckpoint(checkpoint);
   const state: Record<string, HostArray> = {};
-  for (const { name, dtype, shape } of savedSpecs(parts)) {
+  for (const { name, dtype, shape } of savedSpecs(groups)) {
     const found = tensors.get(name);
     const wanted = `tensor \`${name}\` to be ${dtype} ${formatShape(shape)}`;
     if (found === undefined) throw refuse(wanted, 'none');
@@ -111,32 +134,33 @@ export async function restoreState(
     state[name] = data;
     tensors.delete(name);
   }
-  coupling.restore(couplingState(tensors, refuse));
+  host.restore(hostArrays(tensors, host.prefix, refuse));
   await stepper.writeState(state);
 }
 
 /** Arrays of the coupling in a checkpoint, for those who use it without a trainer. */
 export async function readCouplingState(checkpoint: Checkpoint): Promise<NamedArrays> {
-  return namedArrays(await readCheckpoint(checkpoint, COUPLING_PREFIX));
+  return namedArrays(await readCheckpoint(checkpoint, COUPLING_PREFIX), COUPLING_PREFIX);
 }
 
-/** Arrays of the coupling, from what the model and the optimiser have left. */
-function couplingState(
+/** Arrays beside the tensors, from what the networks and the optimiser have left. */
+function hostArrays(
   tensors: ReadonlyMap<string, CheckpointTensor>,
+  prefix: string,
   refuse: (expected: string, got: string) => CheckpointError,
 ): NamedArrays {
-  const foreign = [...tensors.keys()].filter((name) => !name.startsWith(COUPLING_PREFIX));
+  const foreign = [...tensors.keys()].filter((name) => !name.startsWith(prefix));
   if (foreign.length > 0) {
     throw refuse('tensors of this model and optimiser only', `also \`${foreign.slice(0, 3).join('`, `')}\``);
   }
-  return namedArrays(tensors);
+  return namedArrays(tensors, prefix);
 }
 
-function namedArrays(tensors: ReadonlyMap<string, CheckpointTensor>): NamedArrays {
+function namedArrays(tensors: ReadonlyMap<string, CheckpointTensor>, prefix: string): NamedArrays {
   return Object.fromEntries(
     [...tensors].map(([name, { data }]) => [
-      name.slice(COUPLING_PREFIX.length),
-      data as Int32Array | Uint32Array | Float64Array, // what a coupling's `state` gives
+      name.slice(prefix.length),
+      data as Int32Array | Uint32Array | Float64Array, // what `state` gives
     ]),
   );
 }

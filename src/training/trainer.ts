@@ -14,7 +14,7 @@ import { lostState, nonFiniteError } from './non-finite.ts';
 import { PARAMETERS } from './parameter-update.ts';
 import type { Schedule } from './schedule.ts';
 import { accumulateGraph, evaluateGraph, type StepParts, stateTypes, stepGraph, updateGraph } from './step.ts';
-import { emptyAccumulated, restoreState, startingState, stateTensors } from './trainer-state.ts';
+import { couplingState, emptyAccumulated, restoreState, startingState, stateTensors } from './trainer-state.ts';
 
 export interface TrainerOptions {
   readonly runtime: Runtime;
@@ -42,6 +42,20 @@ export interface StepResult {
   /** Global norm of the gradient before clipping. */
   readonly gradientNorm: number;
   readonly learningRate: number;
+  /** Means of the parts of the loss, by name, where it has several. */
+  readonly terms?: Readonly<Record<string, number>>;
+  /** How the step's pictures use the codebook; absent where there is none. */
+  readonly codes?: CodeReport;
+}
+
+/** Use of a codebook in a step. */
+export interface CodeReport {
+  /** Codes that were chosen. */
+  readonly used: number;
+  /** exp of the entropy of the choices. */
+  readonly perplexity: number;
+  /** Dead codes that were replaced after the step. */
+  readonly revived: number;
 }
 
 /** The training state in the runtime's memory, and what can be done with it. */
@@ -102,6 +116,7 @@ function trainerOver(stepper: Stepper, options: TrainerOptions): Trainer {
   const progress = { imagesSeen: 0, updates: 0 };
   const scalars = (learningRate: number) => updateScalars(options, { update: progress.updates + 1, learningRate });
   const imagesPerStep = parts.batch * parts.accumulate;
+  const saved = { state: stateTypes(parts), host: couplingState(preparation.coupling), seed: preparation.seed };
   return {
     imagesPerStep,
     get imagesSeen() {
@@ -117,11 +132,13 @@ function trainerOver(stepper: Stepper, options: TrainerOptions): Trainer {
       if (!Number.isFinite(results.loss) || !Number.isFinite(results.gradientNorm)) {
         if (options.inPlace) throw lostState(results, progress.imagesSeen);
         await stepper.revert(parts.accumulate === 1 ? 'step' : 'update');
-        await stepper.writeState(emptyAccumulated(parts));
+        await stepper.writeState(emptyAccumulated(saved.state));
         const inputs = batches.map((batch) => batch.inputs);
+        const whole = { ...parts, accumulate: 1 };
         throw await nonFiniteError(options.runtime, {
           stepper,
-          parts,
+          graph: stepGraph(whole),
+          state: stateTypes(whole),
           results,
           ...progress,
           batches: inputs,
@@ -135,11 +152,11 @@ function trainerOver(stepper: Stepper, options: TrainerOptions): Trainer {
     evaluate: async (inputs) => (await stepper.run('evaluate', { inputs })).losses,
     readState: (names) => stepper.readState(names),
     async save(folder, retention) {
-      const tensors = stateTensors(stepper, { parts, coupling: preparation.coupling });
+      const tensors = stateTensors(stepper, saved);
       return writeCheckpoint(folder, { tensors, ...progress, seed: preparation.seed }, retention);
     },
     async restore(checkpoint) {
-      await restoreState(stepper, checkpoint, { parts, ...preparation });
+      await restoreState(stepper, checkpoint, saved);
       progress.imagesSeen = checkpoint.facts.imagesSeen;
       progress.updates = checkpoint.facts.updates;
     },

@@ -50,6 +50,7 @@ export function fakeRunner(train: (request: TrainRequest) => Promise<TrainOutcom
       trained.push(request);
       return train(request);
     },
+    trainAutoencoder: () => Promise.reject(new Error('unexpected training')),
     async sample(request) {
       sampled.push(request);
       request.onEvent({ kind: 'sample', done: 1, count: 2, secondsLeft: 1 });
@@ -57,6 +58,8 @@ export function fakeRunner(train: (request: TrainRequest) => Promise<TrainOutcom
       return { samples: request.seeds.length, seconds: 2, evaluations: 40, converged: true, paths };
     },
     evaluate: () => Promise.reject(new Error('unexpected evaluation')),
+    trainStages: () => Promise.reject(new Error('unexpected stages')),
+    encode: () => Promise.reject(new Error('unexpected encoding')),
     exportRun: () => Promise.reject(new Error('unexpected export')),
     importRun: () => Promise.reject(new Error('unexpected import')),
     analyzeBounds: () => Promise.reject(new Error('unexpected analysis')),

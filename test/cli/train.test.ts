@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DataError } from '../../src/errors.ts';
 import { readConfig } from '../../src/experiments/read-config.ts';
 import type { TrainRequest } from '../../src/experiments/run-types.ts';
+import type { AutoencoderOutcome, AutoencoderRequest } from '../../src/experiments/train-autoencoder.ts';
 import { fakeRunner, finished, runCommand } from './run-command.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'flowloom-train-'));
@@ -27,6 +28,33 @@ function pretend({ config, directory, onEvent }: TrainRequest, interrupted = fal
   const outcome = { ...finished, directory, interrupted };
   writeFileSync(join(directory, 'outcome.json'), JSON.stringify(outcome));
   return outcome;
+}
+
+/** What a fake training of an autoencoder answers. */
+function reconstructed(directory: string): AutoencoderOutcome {
+  const metric = { samples: { pictures: 10 } };
+  return {
+    directory,
+    imagesSeen: 800,
+    seconds: 61,
+    interrupted: false,
+    checkpoint: 'c',
+    parameterCount: 7,
+    discriminatorParameterCount: 5,
+    latents: [4, 16, 16],
+    reconstruction: {
+      loss: 0.25,
+      standardError: 0.01,
+      samples: 10,
+      untrained: { loss: 1.5, standardError: 0.02, samples: 10 },
+      psnr: { ...metric, name: 'psnr', unit: 'dB', value: 25, standardError: 0.5, convention: 'peak=255' },
+      ssim: { ...metric, name: 'ssim', unit: '1', value: 0.9, standardError: 0.01, convention: 'K1=0.01' },
+      codes: { used: 300, of: 512, perplexity: 250 },
+      grid: 'grid.png',
+    },
+    curve: 'curve.svg',
+    skippedImages: 0,
+  };
 }
 
 describe('train', () => {
@@ -52,6 +80,40 @@ describe('train', () => {
     expect(status).toBe(130);
     expect(errors).toContain('To go on: flowloom train --resume mine');
     expect(sampled).toEqual([]);
+  });
+
+  it('trains an autoencoder and prints how near pictures come to themselves', async () => {
+    const requests: AutoencoderRequest[] = [];
+    const { runner } = fakeRunner(() => Promise.reject(new Error('unexpected training')));
+    const trainAutoencoder = async (request: AutoencoderRequest) => {
+      requests.push(request);
+      const reconstruction = { psnr: 20, ssim: 0.75, codes: { used: 3, perplexity: 2.5 } };
+      request.onEvent({ kind: 'validation', imagesSeen: 0, loss: 0.5, standardError: 0.1, reconstruction });
+      return reconstructed(request.directory);
+    };
+    const args = ['train', 'portraits-vq', '--set', 'training.images=800', '--json'];
+    const { status, lines, errors } = await runCommand(args, { runner: { ...runner, trainAutoencoder } });
+    expect(status).toBe(0);
+    expect(requests).toMatchObject([
+      { resume: false, config: { autoencoder: { kind: 'vq' }, training: { images: 800 } } },
+    ]);
+    expect(errors).toContain(
+      '0 images: held-out loss 0.5000 ± 0.1000, PSNR 20.00 dB, SSIM 0.750, 3 codes, perplexity 2.5\n',
+    );
+    expect(
+      lines.slice(1, -1).join('\n'),
+    ).toBe(`trained              800 images, in 1:01; 7 parameters, and 5 of the discriminator
+latents              4 x 16 x 16 of a picture
+held-out loss        0.2500 ± 0.0100  (10 held out)
+  untrained network  1.5000 ± 0.0200  (10 held out)
+PSNR                 25.00 ± 0.50 dB
+SSIM                 0.900 ± 0.010
+codes                300 of 512 used, perplexity 250.0
+reconstructions      grid.png, each row of originals above its own
+  PSNR is            peak=255
+  SSIM is            K1=0.01
+training curve       curve.svg`);
+    expect(JSON.parse(lines.at(-1)!)).toEqual(reconstructed(requests[0]!.directory));
   });
 
   it('leaves no empty folder when it fails before the start', async () => {

@@ -79,9 +79,10 @@ describe('targets of a batch', () => {
       openMatrix: (options) => engineKeptMatrix(runtime, options),
     };
     const batch = await batchAt(times);
-    // Few candidates are read by the host, many come from products with the whole set.
+    // Few candidates are multiplied by themselves, many in products of the whole set.
     for (const [candidates, bank] of [
       [4, 'per-sample'],
+      [60, 'per-sample'],
       [100, 'per-sample'],
       [300, 'per-sample'],
       [40, 'shared'],
@@ -99,6 +100,20 @@ describe('targets of a batch', () => {
       }
     }
     runtime.release();
+  });
+
+  it('keep a copy of x1 from showing at late times, where 1 / (1 - t) is large', async () => {
+    const copies = efmDataIn(
+      data.map((_, i) => data[i % (3 * elements)]!),
+      elements,
+    );
+    const batch = await batchAt(new Float32Array(rows).fill(1 - 1e-5));
+    const own = { ...batch, target: await copies.read(batch.indices) };
+    const options = { candidates: 60, bank: 'per-sample', memoryBytes: 2 ** 30 } as const;
+    const target = efmTarget(options, { data: copies, tools: hostTools, seed: 1 });
+    const { correction, report } = await target.correct(own, 0);
+    expect(report.effective).toBeGreaterThan(10);
+    expect(correction).toEqual(new Float32Array(rows * elements));
   });
 
   it('are a function of the seed and the images seen', async () => {

@@ -6,7 +6,8 @@ import type { ExportRequest } from '../../src/experiments/export-request.ts';
 import { exportRun } from '../../src/experiments/export-run.ts';
 import type { ImportRequest } from '../../src/experiments/import-request.ts';
 import { importRun } from '../../src/experiments/import-run.ts';
-import { openTrainedRun, readParameters } from '../../src/experiments/trained-run.ts';
+import { readParameters } from '../../src/experiments/run-parameters.ts';
+import { openTrainedRun } from '../../src/experiments/trained-run.ts';
 import {
   readSafetensors,
   type SafetensorsTensor,

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { editDistance, nearestName } from '../../src/experiments/nearest-name.ts';
 import { applyOverrides, parseOverride } from '../../src/experiments/overrides.ts';
-import { presets } from '../../src/experiments/presets/table.ts';
-import { readConfig } from '../../src/experiments/read-config.ts';
+import { allPresets, presets } from '../../src/experiments/presets/table.ts';
+import { readAnyConfig, readConfig } from '../../src/experiments/read-config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'flowloom-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -48,7 +48,18 @@ describe('readConfig', () => {
 
   it('names the presets when there is neither such a preset nor such a file', () => {
     expect(() => readConfig('fashion-unt')).toThrow(
-      `Expected a preset (${Object.keys(presets).join(', ')}) or the path of a config file; got "fashion-unt". Try fashion-unet.`,
+      `Expected a preset (${Object.keys(allPresets).join(', ')}) or the path of a config file; got "fashion-unt". Try fashion-unet.`,
+    );
+  });
+
+  it('tells autoencoders from flows', () => {
+    expect(readAnyConfig('portraits-vq', { set: ['training.images=800'] })).toMatchObject({
+      autoencoder: { kind: 'vq' },
+      training: { images: 800 },
+    });
+    expect(readAnyConfig('fashion-unet')).toEqual(readConfig('fashion-unet'));
+    expect(() => readConfig('portraits-vq')).toThrow(
+      'Expected the config of a flow in portraits-vq; got that of an autoencoder. In experiments/read-config.',
     );
   });
 

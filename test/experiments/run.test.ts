@@ -83,7 +83,7 @@ describe('a training that cannot begin', () => {
   it('is refused when a resumed run is asked for other settings', async () => {
     const other = smallConfig('points', { training: { batchSize: 16 } });
     await expect(trained(points, other, { resume: true })).rejects.toThrow(
-      `Expected the config of \`${points}\`; got another one. In experiments/train-run. Try resuming without other settings.`,
+      `Expected the config of \`${points}\`; got another one. In experiments/hold-run. Try resuming without other settings.`,
     );
     expect(readRunConfig(points)).toEqual(smallConfig());
   });

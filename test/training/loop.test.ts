@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { NumericalError } from '../../src/errors.ts';
 import { type LoopOptions, runTraining, type TrainingEvent } from '../../src/training/loop.ts';
 import type { Trainer } from '../../src/training/trainer.ts';
-import { validationSet } from '../../src/training/validation.ts';
+import { validationLoss, validationSet } from '../../src/training/validation.ts';
 
 /** A trainer of 10 images a step that writes down what is asked of it. */
 function recorder(start = 0, failAt: number | null = null) {
@@ -41,12 +41,12 @@ const set = validationSet(
   { batch: 2, seed: 0, labelled: false, jitter: false },
 );
 
-function options(change: Partial<LoopOptions> = {}) {
+function options(trainer: Trainer, change: Partial<LoopOptions> = {}) {
   const events: TrainingEvent[] = [];
   const prepared: number[] = [];
   const loop: LoopOptions = {
     images: 50,
-    validation: { set, everyImages: 20 },
+    validation: { measure: () => validationLoss(set, (inputs) => trainer.evaluate(inputs)), everyImages: 20 },
     checkpoints: { folder: 'path', everyImages: 30, keep: 1 },
     logEveryImages: 20,
     async prepare(imagesSeen) {
@@ -63,7 +63,7 @@ function options(change: Partial<LoopOptions> = {}) {
 describe('the training loop', () => {
   it('validates and saves at its start, when due and at its end, and tells it', async () => {
     const { trainer, calls } = recorder();
-    const { loop, prepared, told } = options();
+    const { loop, prepared, told } = options(trainer);
     const outcome = await runTraining(trainer, loop);
     expect(calls.join(', ')).toBe(
       'evaluate 0, save 0, step 10, step 20, evaluate 20, step 30, save 30, step 40, evaluate 40, step 50, evaluate 50, save 50',
@@ -77,14 +77,14 @@ describe('the training loop', () => {
 
   it('goes on in the middle of a run without its start', async () => {
     const { trainer, calls } = recorder(30);
-    const { loop } = options();
+    const { loop } = options(trainer);
     await runTraining(trainer, loop);
     expect(calls.join(', ')).toBe('step 40, evaluate 40, step 50, evaluate 50, save 50');
   });
 
   it('does nothing at the end of a run', async () => {
     const { trainer, calls } = recorder(50);
-    const outcome = await runTraining(trainer, options().loop);
+    const outcome = await runTraining(trainer, options(trainer).loop);
     expect(calls).toEqual([]);
     expect(outcome).toMatchObject({ imagesSeen: 50, interrupted: false });
   });
@@ -92,7 +92,7 @@ describe('the training loop', () => {
   it('ends with a checkpoint after the step in which it is interrupted', async () => {
     const { trainer, calls } = recorder();
     const controller = new AbortController();
-    const { loop, told } = options({ signal: controller.signal });
+    const { loop, told } = options(trainer, { signal: controller.signal });
     const outcome = await runTraining(trainer, {
       ...loop,
       async prepare(imagesSeen) {
@@ -107,13 +107,13 @@ describe('the training loop', () => {
 
   it('saves no more when a step fails, and passes its error on', async () => {
     const { trainer, calls } = recorder(0, 40);
-    await expect(runTraining(trainer, options().loop)).rejects.toThrow('not finite');
+    await expect(runTraining(trainer, options(trainer).loop)).rejects.toThrow('not finite');
     expect(calls.filter((call) => call.startsWith('save'))).toEqual(['save 0', 'save 30']);
   });
 
   it('passes on the error of a batch that cannot be prepared, when its turn comes', async () => {
     const { trainer, calls } = recorder();
-    const { loop } = options({
+    const { loop } = options(trainer, {
       async prepare(imagesSeen) {
         if (imagesSeen === 20) throw new Error('unreadable');
         return [];
@@ -125,7 +125,7 @@ describe('the training loop', () => {
 
   it('runs over its length rather than short of it, and then has no time left', async () => {
     const { trainer } = recorder();
-    const { loop, events } = options({ images: 45, validation: null });
+    const { loop, events } = options(trainer, { images: 45, validation: null });
     expect(await runTraining(trainer, loop)).toMatchObject({ imagesSeen: 50, interrupted: false });
     const steps = events.filter((event) => event.kind === 'step');
     expect(steps.at(-1)).toMatchObject({ imagesSeen: 50, images: 45, secondsLeft: 0 });

@@ -5,7 +5,9 @@ import type { Model, ModelInputs } from '../../models/model.ts';
 import { type ParameterTree, parameterCount, parameterTypes } from '../../models/parameters.ts';
 import { buildModel, type ModelFacts } from '../build.ts';
 import type { RunConfig } from '../config.ts';
+import { openConfiguredAutoencoder } from '../latent-data.ts';
 import { openRunData } from '../run-data.ts';
+import { openStoredData } from '../stored-data.ts';
 
 /** Size of a config's model. */
 export interface ModelSize {
@@ -61,6 +63,11 @@ function evaluationGraph(model: Model): Graph {
 }
 
 async function factsOfData(config: RunConfig): Promise<ModelFacts> {
+  const { latent } = config;
+  if (latent.kind === 'autoencoder') {
+    const classes = (await openStoredData(config, 'train'))?.classes?.length ?? null;
+    return { shape: (await openConfiguredAutoencoder(latent)).network.latents.shape, classes };
+  }
   const data = await openRunData(config);
   return { shape: data.shape, classes: data.classes?.length ?? null };
 }

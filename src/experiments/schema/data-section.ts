@@ -1,11 +1,12 @@
-/** Config sections `data`, `latent` and `coupling`: what is learned, in which space, and which noise it meets. */
+/** Config sections `data` and `latent`: what is learned, and in which space. */
 import { z } from 'zod';
 
 const seed = z.int().min(0).max(0xffffffff);
 
 const source = z.string().min(1);
 
-const images = z.strictObject({
+/** Images in section `data`. */
+export const imageDataSection = z.strictObject({
   kind: z.literal('images'),
   source: source.describe(
     "Images to learn from: 'fashion' or 'portraits' (they come with flowloom), or a path: folder of images, IDX, CIFAR binary, .npz.",
@@ -94,13 +95,47 @@ const latents = z.strictObject({
 
 /** Section `data`. */
 export const dataSection = z
-  .discriminatedUnion('kind', [images, vectors, latents])
+  .discriminatedUnion('kind', [imageDataSection, vectors, latents])
   .describe('What is learned: images, vectors, or latents of images that were made elsewhere.');
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** How latents are kept in a cache. */
+export const latentDtype = z
+  .enum(['float16', 'float32'])
+  .default('float16')
+  .describe('How latents are stored where they are encoded: float16 halves the size, with errors of at most 2^-11.');
+
+// [rombach:22].
+const autoencoder = z.strictObject({
+  kind: z.literal('autoencoder').describe('Latents of a trained autoencoder, mean 0 and deviation 1 in every channel.'),
+  run: source.describe("Folder of an autoencoder's run, or of one of its checkpoints."),
+  cache: source
+    .nullable()
+    .default(null)
+    .describe(
+      "Folder of the encoded images, as `flowloom encode` makes it; made where it is missing. null: one in the user's cache folder.",
+    ),
+  dtype: latentDtype,
+  encoder: hash
+    .nullable()
+    .default(null)
+    .describe('SHA-256 that the autoencoder must have. null: any; a run writes down the one that it begins with.'),
+  normalization: z
+    .strictObject({
+      mean: z.array(z.number()).min(1).describe('Subtracted from the values of each channel.'),
+      deviation: z.array(z.number().gt(0)).min(1).describe('By which they are divided then.'),
+    })
+    .nullable()
+    .default(null)
+    .describe('null: as measured over the training images; a run writes down what it begins with.'),
+});
 
 /** Section `latent`. */
 export const latentSection = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('identity').describe('Pixels themselves, from -1 to 1.') }),
+    autoencoder,
   ])
   .prefault({ kind: 'identity' })
   .describe('The space in which the flow runs.');

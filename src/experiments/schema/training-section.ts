@@ -165,24 +165,28 @@ const log = z
   .prefault({})
   .describe('What is written to log.jsonl.');
 
+const updateFields = {
+  images: images.describe('Length of the training in images, repetitions included.'),
+  batchSize: z.int().min(1).max(65_536).default(128).describe('Images of one evaluation of the gradient.'),
+  accumulate: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .default(1)
+    .describe('Batches whose gradients are averaged for one update; saves memory.'),
+  optimizer,
+};
+
 /** Section `training`. */
 export const trainingSection = z
   .strictObject({
-    images: images.describe('Length of the training in images, repetitions included.'),
-    batchSize: z.int().min(1).max(65_536).default(128).describe('Images of one evaluation of the gradient.'),
-    accumulate: z
-      .int()
-      .min(1)
-      .max(65_536)
-      .default(1)
-      .describe('Batches whose gradients are averaged for one update; saves memory.'),
+    ...updateFields,
     inPlace: z
       .boolean()
       .default(false)
       .describe(
         'Whether a step writes over parameters, moments and average instead of beside them: half their memory. A step that is not finite then leaves the last checkpoint only, and cannot be looked into.',
       ),
-    optimizer,
     clip: z.number().gt(0).nullable().default(1).describe('Largest global norm of the gradient. null: no limit.'),
     schedule,
     ema,
@@ -198,3 +202,23 @@ export const trainingSection = z
     log,
   })
   .describe('How the model is trained.');
+
+/** Section `training` of an autoencoder's config; the default of `clip` is that of [briq:26], C.1. */
+export const autoencoderTrainingSection = z
+  .strictObject({
+    ...updateFields,
+    clip: z
+      .number()
+      .gt(0)
+      .nullable()
+      .default(2)
+      .describe(
+        'Largest global norm of the gradient, of the autoencoder and of the discriminator each. null: no limit.',
+      ),
+    schedule,
+    ema,
+    validation,
+    checkpoint,
+    log,
+  })
+  .describe('How the autoencoder is trained.');
