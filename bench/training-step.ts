@@ -6,7 +6,7 @@ import { elementCount, type Shape } from '../src/engine/shape.ts';
 import { type DitOptions, dit } from '../src/models/dit.ts';
 import type { Rematerialisation } from '../src/models/layers/rematerialisation.ts';
 import type { Model } from '../src/models/model.ts';
-import { initializeParameters, parameterCount, parameterTypes } from '../src/models/parameters.ts';
+import { initialValues, parameterCount, parameterTypes } from '../src/models/parameters.ts';
 import { type UnetOptions, unet } from '../src/models/unet.ts';
 import type { VqVaeOptions } from '../src/models/vq-vae.ts';
 import { normalsFromSeeds } from '../src/numerics/normal.ts';
@@ -116,7 +116,7 @@ async function flowStep(runtime: NativeRuntime, spec: FlowStepSpec): Promise<Tra
     learningRate: spec.learningRate,
     schedule: () => 1,
     ema: null,
-    initial: () => initializeParameters(model.parameters, 0),
+    initial: initialValues(model.parameters, 0),
   });
   const batch = [randomBatch(model.input.shape, { classes, batch: spec.batch })];
   return {

@@ -50,6 +50,10 @@ export function crossFaults(config: RunConfig): string[] {
     warmupImages <= training.images,
     `Expected \`training.schedule.warmupImages\` to be at most \`training.images\` = ${training.images}; got ${warmupImages}.`,
   );
+  demand(
+    !training.inPlace || config.runtime.provider !== 'webgpu',
+    '`training.inPlace` lets kernels read and write one buffer, which WebGPU forbids: expected `training.inPlace` to be false with `runtime.provider` webgpu; got true.',
+  );
   demandOfEvaluation(config, demand);
   const guided = sampling.guidance !== null;
   demand(

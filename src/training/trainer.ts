@@ -4,10 +4,13 @@ import type { Graph } from '../engine/graph.ts';
 import { emitModel } from '../engine/onnx/emit.ts';
 import type { Runtime, SessionOptions } from '../engine/runtime.ts';
 import { createStepper, type HostArrays, type Stepper } from '../engine/stepper.ts';
+import type { TensorType } from '../engine/tensor.ts';
+import { isTensorType } from '../engine/trace.ts';
+import { flattenTree } from '../engine/tree.ts';
 import type { PreparationParts, PreparedBatch } from './batches.ts';
 import { type Checkpoint, type Retention, writeCheckpoint } from './checkpoint.ts';
 import { type EmaOptions, emaWeight } from './ema.ts';
-import { nonFiniteError } from './non-finite.ts';
+import { lostState, nonFiniteError } from './non-finite.ts';
 import { PARAMETERS } from './parameter-update.ts';
 import type { Schedule } from './schedule.ts';
 import { accumulateGraph, evaluateGraph, type StepParts, stateTypes, stepGraph, updateGraph } from './step.ts';
@@ -21,8 +24,13 @@ export interface TrainerOptions {
   readonly learningRate: number;
   readonly schedule: Schedule;
   readonly ema: EmaOptions | null;
-  /** Makes the starting values of the parameters, by path; they are not kept. */
-  readonly initial: () => Readonly<Record<string, Float32Array>>;
+  /** Starting values of the parameters by path; a function makes them when they are written, so that they are in memory once. */
+  readonly initial: Readonly<Record<string, Float32Array>> | ((path: string) => Float32Array);
+  /**
+   * Whether a step writes over the state instead of beside it: half the memory of parameters, moments and averages. A step that is not
+   * finite then leaves the last checkpoint only. Default false.
+   */
+  readonly inPlace?: boolean;
   readonly session?: SessionOptions;
 }
 
@@ -60,7 +68,7 @@ export interface Trainer {
    * One optimiser update on prepared batches (as many as are accumulated).
    * @param whileRunning  called when the last batch has been handed over: the time to prepare the next.
    * @throws NumericalError naming the first offending tensor if the loss or gradient is not finite; parameters, optimiser and
-   *   average are then as before.
+   *   average are then as before, unless steps write in place.
    */
   step(batches: readonly PreparedBatch[], whileRunning?: () => void): Promise<StepResult>;
   /** Loss of each sample of a batch by the averaged parameters (by the raw ones where no average is kept). */
@@ -94,9 +102,12 @@ function programsOf({ runtime, parts, session = {} }: TrainerOptions) {
  * @throws ShapeError if the model's graph cannot be traced; RuntimeError if ONNX Runtime refuses it.
  */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
-  const { runtime, parts, initial } = options;
-  const stepper = await createStepper(runtime, { state: stateTypes(parts), programs: programsOf(options) });
-  await stepper.writeState(startingState(initial(), parts));
+  const { runtime, parts, initial, inPlace = false } = options;
+  const stepper = await createStepper(runtime, { state: stateTypes(parts), programs: programsOf(options), inPlace });
+  for (const [path] of flattenTree<TensorType>(parts.parameters, isTensorType)) {
+    const values = typeof initial === 'function' ? initial(path) : initial[path];
+    await stepper.writeState(startingState({ [path]: values }, parts));
+  }
   return trainerOver(stepper, options);
 }
 
@@ -119,6 +130,7 @@ function trainerOver(stepper: Stepper, options: TrainerOptions): Trainer {
       for (const { commit } of batches) commit();
       const results = await runUpdate(stepper, batches, { scalars: scalars(learningRate), whileRunning });
       if (!Number.isFinite(results.loss) || !Number.isFinite(results.gradientNorm)) {
+        if (options.inPlace) throw lostState(results, progress.imagesSeen);
         await stepper.revert(parts.accumulate === 1 ? 'step' : 'update');
         await stepper.writeState(emptyAccumulated(saved.state));
         const inputs = batches.map((batch) => batch.inputs);

@@ -24,6 +24,16 @@ function faultsOf(f: () => unknown): string[] {
   return [];
 }
 
+describe('steps in place', () => {
+  it('are none for WebGPU', () => {
+    const config = readConfig('fashion-unet', { set: ['training.inPlace=true'] });
+    expect(config.training.inPlace).toBe(true);
+    expect(() => readConfig('fashion-unet', { set: ['training.inPlace=true', 'runtime.provider=webgpu'] })).toThrow(
+      /`training.inPlace` to be false with `runtime.provider` webgpu/,
+    );
+  });
+});
+
 describe('a config', () => {
   it('needs few fields, and is complete after parsing', () => {
     const config = parseConfig(smallest, 'test');

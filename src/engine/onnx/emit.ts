@@ -6,6 +6,7 @@ import type { OnnxModel, Provider, TensorSpec } from '../runtime.ts';
 import { elementsOf } from '../tensor.ts';
 import type { EmitOptions, Emitter, OnnxAttributeValue } from './lowering.ts';
 import { encodeModel, type OnnxAttribute, type OnnxGraph, type OnnxInitializer, type OnnxNode } from './model-proto.ts';
+import { overwriting } from './overwriting.ts';
 
 function attribute(name: string, value: OnnxAttributeValue): OnnxAttribute {
   if (typeof value === 'string') return { name, string: value };
@@ -209,6 +210,12 @@ export function emitGraph(graph: Graph, { name = 'flowloom', ...target }: EmitMo
 /** The graph as an ONNX model, see `emitGraph`. @throws as it does. */
 export function emitModel(graph: Graph, options: EmitModelOptions = {}): OnnxModel {
   const emitted = emitGraph(graph, options);
-  const { inputs, outputs } = emitted.graph;
-  return { bytes: encodeModel(emitted.graph), inputs, outputs, disabledOptimizers: emitted.disabledOptimizers };
+  const { inputs, outputs, nodes } = emitted.graph;
+  return {
+    bytes: encodeModel(emitted.graph),
+    inputs,
+    outputs,
+    mayOverwrite: overwriting(nodes),
+    disabledOptimizers: emitted.disabledOptimizers,
+  };
 }

@@ -187,6 +187,12 @@ const updateFields = {
 export const trainingSection = z
   .strictObject({
     ...updateFields,
+    inPlace: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether a step writes over parameters, moments and average instead of beside them: half their memory. A step that is not finite then leaves the last checkpoint only, and cannot be looked into.',
+      ),
     clip: z.number().gt(0).nullable().default(1).describe('Largest global norm of the gradient. null: no limit.'),
     schedule,
     ema,
