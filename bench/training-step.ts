@@ -38,6 +38,8 @@ interface StepOptions {
   readonly betas: readonly [number, number];
   /** What our side's gradient computes again; the peer keeps everything. Default `nothing`. */
   readonly rematerialise?: Rematerialisation;
+  /** Whether ours writes over its state. Default false. */
+  readonly inPlace?: boolean;
 }
 
 /** A step on the velocity of the linear path. */
@@ -116,6 +118,7 @@ async function flowStep(runtime: NativeRuntime, spec: FlowStepSpec): Promise<Tra
     learningRate: spec.learningRate,
     schedule: () => 1,
     ema: null,
+    inPlace: spec.inPlace ?? false,
     initial: initialValues(model.parameters, 0),
   });
   const batch = [randomBatch(model.input.shape, { classes, batch: spec.batch })];
@@ -136,7 +139,7 @@ export interface PeerStepOptions {
 
 /** The same step for the peer. */
 export function stepWorkload(
-  { kind, options, rematerialise: _ours, ...rest }: StepSpec,
+  { kind, options, rematerialise: _ours, inPlace: _too, ...rest }: StepSpec,
   { fused = false, channelsLast = false }: PeerStepOptions = {},
 ): Workload {
   return { what: 'step', kind, model: options, clip: CLIP, fused, channelsLast, ...rest };

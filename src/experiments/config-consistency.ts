@@ -3,6 +3,10 @@ import type { RunConfig } from './config.ts';
 import { ditSizeOf } from './dit-size.ts';
 import { metricValues } from './metric-names.ts';
 
+/** What is said where steps in place are asked of a provider that cannot take them. */
+export const inPlaceOnWebgpu =
+  '`training.inPlace` lets kernels read and write one buffer, which WebGPU forbids: expected `training.inPlace` to be false with `runtime.provider` webgpu; got true.';
+
 /** Faults of a config whose fields are sound one by one, as sentences that name the fields. */
 export function crossFaults(config: RunConfig): string[] {
   const { data, model, coupling, training, sampling } = config;
@@ -50,10 +54,7 @@ export function crossFaults(config: RunConfig): string[] {
     warmupImages <= training.images,
     `Expected \`training.schedule.warmupImages\` to be at most \`training.images\` = ${training.images}; got ${warmupImages}.`,
   );
-  demand(
-    !training.inPlace || config.runtime.provider !== 'webgpu',
-    '`training.inPlace` lets kernels read and write one buffer, which WebGPU forbids: expected `training.inPlace` to be false with `runtime.provider` webgpu; got true.',
-  );
+  demand(!training.inPlace || config.runtime.provider !== 'webgpu', inPlaceOnWebgpu);
   demandOfEvaluation(config, demand);
   const guided = sampling.guidance !== null;
   demand(
