@@ -26,18 +26,14 @@ export const paperScalePresets: Readonly<Record<string, MadeUpData>> = {
   'dit-b-2': { side: null },
   'dit-l-2': { side: null },
   'dit-xl-2': { side: null },
+  'celeba-hq-vq': { side: 256 },
+  'ffhq-vq': { side: 256 },
+  'imagenet-vq': { side: 256 },
+  'imagenet-kl': { side: 256 },
+  'celeba-hq-latent-dit': { side: 256 },
+  'ffhq-latent-dit': { side: 256 },
+  'imagenet-latent-dit': { side: 256, classes: 1000 },
 };
-
-/** Presets of autoencoders and of stages at paper scale: only their configs are tried, as no data are made up for them. */
-export const dryRunPresets: readonly string[] = [
-  'celeba-hq-vq',
-  'ffhq-vq',
-  'imagenet-vq',
-  'imagenet-kl',
-  'celeba-hq-latent-dit',
-  'ffhq-latent-dit',
-  'imagenet-latent-dit',
-];
 
 /** Presets that train on a laptop. */
 export const laptopPresets: readonly string[] = [

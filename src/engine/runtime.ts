@@ -28,7 +28,7 @@ export interface OnnxModel {
 
 export interface RuntimeOptions {
   readonly provider?: Provider;
-  /** Intra-operator threads of each session; `null` leaves the choice to ONNX Runtime (one per physical core). */
+  /** Intra-operator threads of each session; `null`: one for each physical core. */
   readonly threads?: number | null;
   /** Worker threads spin while they wait: faster alone, wasteful where processes share cores. */
   readonly spinning?: boolean;

@@ -9,6 +9,7 @@ import { startExecutor } from './executor.ts';
 import { ortVersion } from './library.ts';
 import { type Ledger, nativeObject } from './native-object.ts';
 import { openOrtApi } from './ort-api.ts';
+import { physicalCores } from './physical-cores.ts';
 import { createNativeSession } from './session.ts';
 import { deviceTensor, hostTensor } from './tensor.ts';
 
@@ -25,7 +26,7 @@ export interface NativeRuntime extends Runtime {
 }
 
 /**
- * ONNX Runtime in this process. Defaults: provider cpu, threads left to ONNX Runtime, no spinning.
+ * ONNX Runtime in this process. Defaults: provider cpu, a thread for each physical core, no spinning.
  * @throws ConfigError for a thread count that is not a positive integer; RuntimeError if the library is missing or of another version, or the provider does not start.
  */
 export async function openNativeRuntime(options: RuntimeOptions = {}): Promise<NativeRuntime> {
@@ -112,7 +113,7 @@ function createContext({ provider = 'cpu', threads = null, spinning = false }: R
     api,
     executor,
     flushesDenormals: false,
-    options: { provider, threads, spinning },
+    options: { provider, threads: threads ?? physicalCores(), spinning },
     environment,
     hostMemory,
     ledger,

@@ -34,6 +34,7 @@ function latentDit(
         training: {
           images: updates * BATCH,
           batchSize,
+          inPlace: size === 'XL', // else 24 GB for parameters, moments, average and gradient
           accumulate: BATCH / batchSize,
           optimizer: { kind: 'adamw', learningRate: 1e-4, betas: [0.9, 0.999], weightDecay: 0 },
           clip: null,
