@@ -4,7 +4,7 @@ import { type DType, type HostArray, hostArrayKey } from '../dtype.ts';
 import type { Graph, GraphPort } from '../graph.ts';
 import type { OnnxModel, Provider, TensorSpec } from '../runtime.ts';
 import { elementsOf } from '../tensor.ts';
-import type { EmitOptions, Emitter, OnnxAttributeValue } from './lowering.ts';
+import { type EmitOptions, type Emitter, emitCast, type OnnxAttributeValue } from './lowering.ts';
 import { encodeModel, type OnnxAttribute, type OnnxGraph, type OnnxInitializer, type OnnxNode } from './model-proto.ts';
 
 function attribute(name: string, value: OnnxAttributeValue): OnnxAttribute {
@@ -75,6 +75,8 @@ class GraphEmitter implements Emitter {
   }
 
   constant(dtype: DType, shape: readonly number[], data: HostArray): string {
+    // ONNX Runtime converts a constant once, when it opens the model.
+    if (dtype === 'float16') return emitCast(this, this.constant('float32', shape, data), dtype);
     const key = `${dtype}[${shape.join(',')}]${hostArrayKey(data)}`;
     let name = this.#constants.get(key);
     if (name === undefined) {
@@ -148,6 +150,18 @@ function specsOf({ values }: Graph, ports: readonly GraphPort[]): TensorSpec[] {
   return ports.map(({ name, value }) => ({ name, dtype: values[value].dtype, shape: values[value].shape }));
 }
 
+/** @throws FlowError for a float16, which the host has no numbers for. */
+function checkDtypes(specs: readonly TensorSpec[]): void {
+  const half = specs.find(({ dtype }) => dtype === 'float16');
+  if (half === undefined) return;
+  throw new FlowError({
+    expected: 'inputs and outputs that the host can hold',
+    got: `\`${half.name}\` of float16`,
+    where: 'engine/onnx emitModel',
+    remedy: '`cast` within the graph',
+  });
+}
+
 /** @throws FlowError unless ONNX, where all names of values share one space, can have these. */
 function checkNames(inputs: readonly TensorSpec[], outputs: readonly TensorSpec[]): Set<string> {
   const names = new Set<string>();
@@ -187,11 +201,12 @@ export interface EmittedGraph {
 /**
  * The graph's nodes and constants; inputs and outputs keep their names. Every output is a value of its own: where the graph
  * hands out an input, a constant or one value twice, a copy is emitted.
- * @throws FlowError if two inputs or outputs have the same name, or one has none.
+ * @throws FlowError if two inputs or outputs have the same name, or one has none or is of float16.
  */
 export function emitGraph(graph: Graph, { name = 'flowloom', ...target }: EmitModelOptions = {}): EmittedGraph {
   const inputs = specsOf(graph, graph.inputs);
   const outputs = specsOf(graph, graph.outputs);
+  checkDtypes([...inputs, ...outputs]);
   const emitter = new GraphEmitter(target, checkNames(inputs, outputs));
   const results = emitter.graph(
     graph,

@@ -18,10 +18,10 @@ export const sigmoidPrimitive = unary('sigmoid', {
   gradient: (d, _x, y, { multiply, subtract }) => multiply(d, multiply(y, subtract(1, y))),
 });
 
-/** The contributed QuickGelu(alpha = 1) is x sigmoid(x) in one pass; it exists in float32 on CPU and CUDA. */
+/** The contributed QuickGelu(alpha = 1) is x sigmoid(x) in one pass; it exists on CPU and CUDA, and not in float64. */
 const lowerSilu: Lower<None> = (emit, call) => {
   const { inputs, inputTypes } = call;
-  return inputTypes[0].dtype === 'float32' && emit.provider !== 'webgpu'
+  return inputTypes[0].dtype !== 'float64' && emit.provider !== 'webgpu'
     ? [emit.node('QuickGelu', inputs, { domain: 'com.microsoft', attributes: { alpha: { float: 1 } } })]
     : [emit.node('Mul', [...inputs, ...lowerSigmoid(emit, call)])];
 };
@@ -101,7 +101,7 @@ export const leakyReluPrimitive: Primitive<SlopeAttributes> = {
   lowering: {
     // max(x, 0) + alpha min(x, 0): the LeakyRelu kernel has no float64.
     default: (emit, { inputs: [x], inputTypes: [{ dtype }], attributes: { alpha } }) => {
-      if (dtype === 'float32') return [emit.node('LeakyRelu', [x], { attributes: { alpha: { float: alpha } } })];
+      if (dtype !== 'float64') return [emit.node('LeakyRelu', [x], { attributes: { alpha: { float: alpha } } })];
       const zero = emit.scalar(dtype, 0);
       const negative = emit.node('Mul', [emit.node('Min', [x, zero]), emit.scalar(dtype, alpha)]);
       return [emit.node('Add', [emit.node('Max', [x, zero]), negative])];
