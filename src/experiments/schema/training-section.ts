@@ -178,16 +178,23 @@ const updateFields = {
     .enum(['nothing', 'blocks'])
     .default('nothing')
     .describe(
-      'What the gradient computes again instead of keeping it. blocks: the inside of every block of the network, for less memory and a longer step; results are the same.',
+      'What the gradient computes again instead of keeping it. blocks: the inside of every block of the network, for less memory and a longer step; in float32 results are the same.',
     ),
   optimizer,
 };
+
+/** What a step computes in. */
+const precision = z.enum(['float32', 'mixed']).default('float32');
 
 /** Section `training`. */
 export const trainingSection = z
   .strictObject({
     ...updateFields,
     clip: z.number().gt(0).nullable().default(1).describe('Largest global norm of the gradient. null: no limit.'),
+    precision: precision.describe(
+      // [micikevicius:18].
+      'What a step computes in. mixed: the network in float16 where it can be, parameters, norms, loss and update in float32, gradients of a scaled loss; on providers webgpu and cuda, with GPUs that have float16.',
+    ),
     schedule,
     ema,
     labelDropout: z
@@ -215,6 +222,7 @@ export const autoencoderTrainingSection = z
       .describe(
         'Largest global norm of the gradient, of the autoencoder and of the discriminator each. null: no limit.',
       ),
+    precision: precision.describe('What a step computes in: float32. mixed is for flows only.'),
     schedule,
     ema,
     validation,
