@@ -1,8 +1,13 @@
 /** Element types of tensors, with their ONNX codes and host arrays. */
 import { createHash } from 'node:crypto';
 
-/** Element type. `float16` is for values within graphs: no input or output has it, so that the host needs no such numbers. */
-export type DType = 'float16' | 'float32' | 'float64' | 'int32' | 'int64' | 'uint8' | 'bool';
+/** Element type. `float16` is for values within graphs: no input or output has it. */
+export type DType = HostDType | 'float16';
+
+/** Element types that the host has numbers for: those of inputs and outputs. */
+export const hostDTypes = ['float32', 'float64', 'int32', 'int64', 'uint8', 'bool'] as const;
+
+export type HostDType = (typeof hostDTypes)[number];
 
 /** Host array that holds a tensor's elements, row-major. A bool is one byte, 0 or 1; float16 constants are held as float32. */
 export type HostArray = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;

@@ -6,6 +6,7 @@ import { add, divide, multiply, reduceMean, subtract } from '../engine/ops.ts';
 import type { StateGroups } from '../engine/state-store.ts';
 import { nextName } from '../engine/stepper.ts';
 import { placeholder, type Tensor, type TensorType } from '../engine/tensor.ts';
+import { tensorSpec } from '../engine/tensor-spec.ts';
 import { isTensor, isTensorType, type TensorTree, type TypeTree, tensorType } from '../engine/trace.ts';
 import { flattenTree } from '../engine/tree.ts';
 import type { Rematerialisation } from '../models/layers/rematerialisation.ts';
@@ -169,8 +170,7 @@ export function stateTypes({
   accumulate,
 }: Pick<StepParts, 'parameters' | 'optimizer' | 'ema' | 'accumulate'>): StateGroups {
   const leaves = flattenTree<TensorType>(parameters, isTensorType);
-  const group = (prefix: string) =>
-    leaves.map(([path, type]) => ({ name: `${prefix}.${path}`, dtype: type.dtype, shape: type.shape }));
+  const group = (prefix: string) => leaves.map(([path, type]) => tensorSpec(`${prefix}.${path}`, type));
   return {
     parameters: group(PARAMETERS),
     optimizer: optimizer.slots.flatMap((slot) => group(`optimizer.${slot}`)),

@@ -4,8 +4,16 @@ import { type DType, type HostArray, hostArrayKey } from '../dtype.ts';
 import type { Graph, GraphPort } from '../graph.ts';
 import type { OnnxModel, Provider, TensorSpec } from '../runtime.ts';
 import { elementsOf } from '../tensor.ts';
+import { tensorSpec } from '../tensor-spec.ts';
 import { type EmitOptions, type Emitter, emitCast, type OnnxAttributeValue } from './lowering.ts';
-import { encodeModel, type OnnxAttribute, type OnnxGraph, type OnnxInitializer, type OnnxNode } from './model-proto.ts';
+import {
+  encodeModel,
+  type OnnxAttribute,
+  type OnnxGraph,
+  type OnnxInitializer,
+  type OnnxInnerValue,
+  type OnnxNode,
+} from './model-proto.ts';
 
 function attribute(name: string, value: OnnxAttributeValue): OnnxAttribute {
   if (typeof value === 'string') return { name, string: value };
@@ -23,7 +31,7 @@ class GraphEmitter implements Emitter {
   readonly collected: OnnxNode[] = [];
   readonly initializers: OnnxInitializer[] = [];
   /** Types of values whose shape could not be inferred. */
-  readonly known: TensorSpec[] = [];
+  readonly known: OnnxInnerValue[] = [];
   /** Optimisers that would harm the model. */
   readonly harmful = new Set<string>();
   readonly #constants = new Map<string, string>();
@@ -147,19 +155,7 @@ function withOutputNames(
 }
 
 function specsOf({ values }: Graph, ports: readonly GraphPort[]): TensorSpec[] {
-  return ports.map(({ name, value }) => ({ name, dtype: values[value].dtype, shape: values[value].shape }));
-}
-
-/** @throws FlowError for a float16, which the host has no numbers for. */
-function checkDtypes(specs: readonly TensorSpec[]): void {
-  const half = specs.find(({ dtype }) => dtype === 'float16');
-  if (half === undefined) return;
-  throw new FlowError({
-    expected: 'inputs and outputs that the host can hold',
-    got: `\`${half.name}\` of float16`,
-    where: 'engine/onnx emitModel',
-    remedy: '`cast` within the graph',
-  });
+  return ports.map(({ name, value }) => tensorSpec(name, values[value]));
 }
 
 /** @throws FlowError unless ONNX, where all names of values share one space, can have these. */
@@ -201,12 +197,11 @@ export interface EmittedGraph {
 /**
  * The graph's nodes and constants; inputs and outputs keep their names. Every output is a value of its own: where the graph
  * hands out an input, a constant or one value twice, a copy is emitted.
- * @throws FlowError if two inputs or outputs have the same name, or one has none or is of float16.
+ * @throws FlowError if two inputs or outputs have the same name, or one has none; ShapeError if one is of float16.
  */
 export function emitGraph(graph: Graph, { name = 'flowloom', ...target }: EmitModelOptions = {}): EmittedGraph {
   const inputs = specsOf(graph, graph.inputs);
   const outputs = specsOf(graph, graph.outputs);
-  checkDtypes([...inputs, ...outputs]);
   const emitter = new GraphEmitter(target, checkNames(inputs, outputs));
   const results = emitter.graph(
     graph,
