@@ -8,7 +8,13 @@ import { elementCount } from '../src/engine/shape.ts';
 import { createStepper } from '../src/engine/stepper.ts';
 import type { Tensor } from '../src/engine/tensor.ts';
 import { tensorType } from '../src/engine/trace.ts';
-import { initializeParameters, parameterCount, parameterTypes, type TensorsOf } from '../src/models/parameters.ts';
+import {
+  flattenParameters,
+  initialValues,
+  parameterCount,
+  parameterTypes,
+  type TensorsOf,
+} from '../src/models/parameters.ts';
 import { type VqVaeParameters, vqVae } from '../src/models/vq-vae.ts';
 import { normalsFromSeeds } from '../src/numerics/normal.ts';
 import {
@@ -56,11 +62,12 @@ export async function autoencoderStep(runtime: NativeRuntime, spec: AutoencoderS
   const stepper = await createStepper(runtime, {
     state: stateTypes({ parameters: parameterTypes(network.parameters), optimizer, ema: false, accumulate: 1 }),
     programs: { step: { model: emitModel(step, { provider, channelBlock }) } },
+    inPlace: spec.inPlace ?? false,
   });
-  const initial = initializeParameters(network.parameters, 0);
-  await stepper.writeState(
-    Object.fromEntries(Object.entries(initial).map(([path, values]) => [`${PARAMETERS}.${path}`, values])),
-  );
+  const initial = initialValues(network.parameters, 0);
+  for (const [path] of flattenParameters(network.parameters)) {
+    await stepper.writeState({ [`${PARAMETERS}.${path}`]: initial(path) });
+  }
   const seeds = Uint32Array.from({ length: spec.batch }, (_, row) => row);
   const pictures = normalsFromSeeds(seeds, elementCount(spec.options.shape));
   let update = 0;

@@ -79,7 +79,7 @@ async function measure(context: BenchContext, name: string, options: LoomCase): 
     learningRate: spec.learningRate,
     schedule: () => 1,
     ema: null,
-    initial: () => initializeParameters(parts.model.parameters, 0),
+    initial: initializeParameters(parts.model.parameters, 0),
   });
   const sources = (['independent', options.coupling] as const).map((kind) => {
     const open = (imagesSeen: number) =>

@@ -101,8 +101,8 @@ const tinyVqVae: AutoencoderStepSpec = {
   ...adam,
 };
 
-/** The same step with blocks computed again for the gradient, by us alone. */
-const again = <S extends StepSpec>(spec: S): S => ({ ...spec, rematerialise: 'blocks' });
+/** The same step in less memory, by us alone: blocks are computed again for the gradient, and the state is written over. */
+const frugal = <S extends StepSpec>(spec: S): S => ({ ...spec, rematerialise: 'blocks', inPlace: true });
 
 /** The networks by name. */
 export const stepSpecs = {
@@ -110,10 +110,10 @@ export const stepSpecs = {
   'dit-384x4': () => dit384x4,
   'adm-cifar10': admCifar10,
   'adm-unet': () => admUnet,
-  'dit-s2-rematerialised': () => again(ditS2),
-  'adm-cifar10-rematerialised': () => again(admCifar10()),
-  'vq-vae-64-rematerialised': () => again(vqVaeF8(64)),
-  'vq-vae-rematerialised': () => again(vqVaeF8(256)),
+  'dit-s2-frugal': () => frugal(ditS2),
+  'adm-cifar10-frugal': () => frugal(admCifar10()),
+  'vq-vae-64-frugal': () => frugal(vqVaeF8(64)),
+  'vq-vae-frugal': () => frugal(vqVaeF8(256)),
   'vq-vae': () => vqVaeF8(256),
   'vq-vae-64': () => vqVaeF8(64),
   'fashion-unet': fashionUnet,

@@ -6,7 +6,7 @@ import { elementCount, type Shape } from '../src/engine/shape.ts';
 import { type DitOptions, dit } from '../src/models/dit.ts';
 import type { Rematerialisation } from '../src/models/layers/rematerialisation.ts';
 import type { Model } from '../src/models/model.ts';
-import { initializeParameters, parameterCount, parameterTypes } from '../src/models/parameters.ts';
+import { initialValues, parameterCount, parameterTypes } from '../src/models/parameters.ts';
 import { type UnetOptions, unet } from '../src/models/unet.ts';
 import type { VqVaeOptions } from '../src/models/vq-vae.ts';
 import { normalsFromSeeds } from '../src/numerics/normal.ts';
@@ -38,6 +38,8 @@ interface StepOptions {
   readonly betas: readonly [number, number];
   /** What our side's gradient computes again; the peer keeps everything. Default `nothing`. */
   readonly rematerialise?: Rematerialisation;
+  /** Whether ours writes over its state. Default false. */
+  readonly inPlace?: boolean;
 }
 
 /** A step on the velocity of the linear path. */
@@ -116,7 +118,8 @@ async function flowStep(runtime: NativeRuntime, spec: FlowStepSpec): Promise<Tra
     learningRate: spec.learningRate,
     schedule: () => 1,
     ema: null,
-    initial: () => initializeParameters(model.parameters, 0),
+    inPlace: spec.inPlace ?? false,
+    initial: initialValues(model.parameters, 0),
   });
   const batch = [randomBatch(model.input.shape, { classes, batch: spec.batch })];
   return {
@@ -136,7 +139,7 @@ export interface PeerStepOptions {
 
 /** The same step for the peer. */
 export function stepWorkload(
-  { kind, options, rematerialise: _ours, ...rest }: StepSpec,
+  { kind, options, rematerialise: _ours, inPlace: _too, ...rest }: StepSpec,
   { fused = false, channelsLast = false }: PeerStepOptions = {},
 ): Workload {
   return { what: 'step', kind, model: options, clip: CLIP, fused, channelsLast, ...rest };

@@ -28,5 +28,23 @@ export const paperScalePresets: Readonly<Record<string, MadeUpData>> = {
   'dit-xl-2': { side: null },
 };
 
+/** Presets of autoencoders and of stages at paper scale: only their configs are tried, as no data are made up for them. */
+export const dryRunPresets: readonly string[] = [
+  'celeba-hq-vq',
+  'ffhq-vq',
+  'imagenet-vq',
+  'imagenet-kl',
+  'celeba-hq-latent-dit',
+  'ffhq-latent-dit',
+  'imagenet-latent-dit',
+];
+
 /** Presets that train on a laptop. */
-export const laptopPresets: readonly string[] = ['fashion-unet', 'fashion-dit', 'portraits-unet', 'two-moons-mlp'];
+export const laptopPresets: readonly string[] = [
+  'fashion-unet',
+  'fashion-dit',
+  'portraits-unet',
+  'two-moons-mlp',
+  'portraits-vq',
+  'portraits-latent-dit',
+];

@@ -9,12 +9,12 @@ import { freemem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { networkSize } from '../src/experiments/doctor/model-size.ts';
 import { readConfig } from '../src/experiments/read-config.ts';
-import { paperScalePresets } from './paper-scale-presets.ts';
+import { dryRunPresets, paperScalePresets } from './paper-scale-presets.ts';
 
 const GIGA = 1e9;
 
-/** Copies of the parameters that a step holds: they, two moments and an average, each twice, and the gradient. */
-const COPIES = 9;
+/** Copies of the parameters that a step holds: they, two moments and an average, each twice or once, and the gradient. */
+const COPIES = { beside: 9, inPlace: 5 };
 
 function runScript(path: string, args: readonly string[]) {
   const script = fileURLToPath(new URL(path, import.meta.url));
@@ -36,6 +36,9 @@ function parametersOf(name: string): number {
   return networkSize(model, facts).parameters;
 }
 
+/** What the program and the values inside of a network take besides, at batch 1. */
+const RUNTIME_BYTES = 1.5 * GIGA;
+
 interface StepReport {
   readonly loss: number;
   readonly seconds: number;
@@ -43,7 +46,8 @@ interface StepReport {
 }
 
 function stepCells(name: string, parameters: number): string[] {
-  const needed = 4 * COPIES * parameters;
+  const { inPlace } = readConfig(name).training;
+  const needed = 4 * COPIES[inPlace ? 'inPlace' : 'beside'] * parameters + RUNTIME_BYTES;
   if (needed > availableBytes()) {
     return [`needs ${(needed / GIGA).toFixed(0)} GB, ${(availableBytes() / GIGA).toFixed(0)} GB are free`, '', ''];
   }
@@ -53,18 +57,19 @@ function stepCells(name: string, parameters: number): string[] {
   return [loss.toFixed(3), seconds.toFixed(1), (peakBytes / GIGA).toFixed(2)];
 }
 
+function sizeAndStep(name: string): string[] {
+  const parameters = parametersOf(name);
+  return [(parameters / 1e6).toFixed(1), ...stepCells(name, parameters)];
+}
+
 const wanted = process.argv.slice(2);
-const names = wanted.length > 0 ? wanted : Object.keys(paperScalePresets);
+const names = wanted.length > 0 ? wanted : [...Object.keys(paperScalePresets), ...dryRunPresets];
 console.log('| preset | parameters, M | dry run | loss of the step | seconds in all | peak memory, GB |');
 console.log('| --- | --- | --- | --- | --- | --- |');
 for (const name of names) {
   const dry = runScript('../src/cli/main.ts', ['train', name, '--dry-run', '--json']);
-  const parameters = parametersOf(name);
-  const cells = [
-    name,
-    (parameters / 1e6).toFixed(1),
-    dry.status === 0 ? 'passes' : 'FAILS',
-    ...stepCells(name, parameters),
-  ];
+  const stepped = Object.hasOwn(paperScalePresets, name) ? sizeAndStep(name) : ['', 'no step', '', ''];
+  const [parameters, ...step] = stepped;
+  const cells = [name, parameters, dry.status === 0 ? 'passes' : 'FAILS', ...step];
   console.log(`| ${cells.join(' | ')} |`);
 }

@@ -23,6 +23,7 @@ interface ExportFlags extends SharedFlags, SamplingFlags, WeightNames {
   readonly batch?: number;
   readonly weights: ExportRequest['weights'];
   readonly unroll?: true;
+  readonly fusedAttention?: true;
   readonly ema: boolean;
 }
 
@@ -52,6 +53,10 @@ export function exportCommand({ terminal, runner }: CommandContext): Command {
     .option('--guidance <w>', 'weight of the label; 1 is none', numberFlag)
     .option('--set <path=value>', 'change another setting of the run; may be repeated', repeatedFlag, [])
     .option('--unroll', 'write every step of the solver out, for runtimes without Loop (default for webgpu)')
+    .option(
+      '--fused-attention',
+      "attention as one operator of ONNX Runtime's own: faster in browsers and for many tokens, slower for few on processors",
+    )
     .option('--no-ema', 'use the parameters themselves, not their average');
   return addSharedFlags(addWeightNamesFlags(command)).action(async (run: string, flags: ExportFlags) => {
     const request = requestOf(run, flags);
@@ -82,6 +87,7 @@ function requestOf(run: string, flags: ExportFlags): ExportRequest {
     sampling,
     provider,
     unrolled: flags.unroll ?? provider === 'webgpu',
+    fusedAttention: flags.fusedAttention ?? false,
     ema: flags.ema,
     batch: flags.batch ?? null,
     weights: flags.weights,

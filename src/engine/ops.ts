@@ -9,6 +9,7 @@ export {
   softplus,
 } from './primitives/activation.ts';
 export { add, clip, divide, maximum, minimum, multiply, type Operand, pow, subtract } from './primitives/arithmetic.ts';
+export { attention } from './primitives/attention.ts';
 export { bitwiseAnd, bitwiseXor } from './primitives/bitwise.ts';
 export {
   and,

@@ -20,6 +20,8 @@ export interface OnnxModel {
   readonly bytes: Uint8Array;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  /** Whether an output may be given the tensor of an input, as it is written when nothing reads that input any more. Absent: never. */
+  readonly mayOverwrite?: (output: string, input: string) => boolean;
   /** Graph optimisers that would change what the model is for, e.g. merge recomputed values with the originals. */
   readonly disabledOptimizers?: readonly string[];
 }
@@ -67,7 +69,8 @@ export interface Session {
   readonly outputs: readonly TensorSpec[];
   /**
    * Binds every input and output by name.
-   * @throws ShapeError if a name is missing or a spec differs; no output may be a tensor that is also an input.
+   * @throws ShapeError if a name is missing or a spec differs; no output may be a tensor that is also an input, unless the model says
+   *   that it may overwrite it.
    */
   bind(inputs: Readonly<Record<string, DeviceTensor>>, outputs: Readonly<Record<string, DeviceTensor>>): Binding;
   /** Executes off the main thread; resolves when the outputs are written. One run of a session at a time. */

@@ -1,6 +1,7 @@
 /**
  * State that steps replace: each tensor exists twice, and a group of tensors has one parity that says which copy is current. A
- * step reads current copies and writes the others, since an output must not share memory with an input.
+ * step reads current copies and writes the others, since an output must not share memory with an input. Groups that are proven to be
+ * read before they are written may exist once.
  */
 import { ShapeError } from '../errors.ts';
 import type { DeviceTensor, Runtime, TensorSpec } from './runtime.ts';
@@ -15,7 +16,7 @@ export interface StateStore {
   readonly groups: StateGroups;
   /** The copy that holds the state. */
   current(name: string): DeviceTensor;
-  /** The copy that the next step writes; only for groups that steps write. */
+  /** The copy that the next step writes: the other one, or the same of a group that exists once. */
   next(name: string): DeviceTensor;
   parity(group: string): 0 | 1;
   /** Makes the next copies of these groups current. */
@@ -24,10 +25,11 @@ export interface StateStore {
 }
 
 /**
- * Zero-filled state; groups that no step writes exist once.
+ * Zero-filled state.
+ * @param doubled  groups that exist twice.
  * @throws ShapeError if a name appears twice.
  */
-export function createStateStore(runtime: Runtime, groups: StateGroups, written: ReadonlySet<string>): StateStore {
+export function createStateStore(runtime: Runtime, groups: StateGroups, doubled: ReadonlySet<string>): StateStore {
   const specs = new Map<string, TensorSpec>();
   const groupOf = new Map<string, string>();
   const copies = new Map<string, readonly DeviceTensor[]>();
@@ -46,7 +48,7 @@ export function createStateStore(runtime: Runtime, groups: StateGroups, written:
     }
   }
   for (const [name, spec] of specs) {
-    const count = written.has(groupOf.get(name)!) ? 2 : 1;
+    const count = doubled.has(groupOf.get(name)!) ? 2 : 1;
     copies.set(
       name,
       Array.from({ length: count }, () => runtime.allocate(spec)),
@@ -59,10 +61,13 @@ export function createStateStore(runtime: Runtime, groups: StateGroups, written:
     groupOf,
     groups,
     current: (name) => copies.get(name)![parity(groupOf.get(name)!)]!,
-    next: (name) => copies.get(name)![other(groupOf.get(name)!)]!,
+    next(name) {
+      const group = groupOf.get(name)!;
+      return copies.get(name)![doubled.has(group) ? other(group) : 0]!;
+    },
     parity,
     flip(flipped) {
-      for (const group of flipped) parities.set(group, other(group));
+      for (const group of flipped) if (doubled.has(group)) parities.set(group, other(group));
     },
     release() {
       for (const tensor of [...copies.values()].flat()) tensor.release();

@@ -18,6 +18,11 @@ export interface StepperOptions {
   /** Specs of the state by group. A program replaces a group as a whole or not at all. */
   readonly state: StateGroups;
   readonly programs: Readonly<Record<string, StepperProgram>>;
+  /**
+   * Whether a step writes over the state where its graph allows it, instead of beside it: half the memory. A step that fails then leaves
+   * no state that could be used. Default false.
+   */
+  readonly inPlace?: boolean;
 }
 
 export type HostArrays = Readonly<Record<string, HostArray>>;
@@ -44,7 +49,10 @@ export interface Stepper {
    * @throws RuntimeError if the run fails; ShapeError if inputs are missing, unknown or of another spec.
    */
   run(program: string, options?: StepOptions): Promise<Record<string, HostArray>>;
-  /** Takes back what the program's last run did to the state. Only directly after that run: later runs write over the old state. */
+  /**
+   * Takes back what the program's last run did to the state. Only directly after that run: later runs write over the old state.
+   * @throws RuntimeError if it wrote in place.
+   */
   revert(program: string): Promise<void>;
   /** A copy of the state, or of the named parts, after the runs asked for so far. */
   readState(names?: Iterable<string>): Promise<Record<string, HostArray>>;
@@ -92,12 +100,16 @@ interface Program {
  * Compiles the programs and allocates the state, zero-filled.
  * @throws ShapeError if a program replaces part of a group, or unknown state, or with another spec.
  */
-export async function createStepper(runtime: Runtime, { state, programs }: StepperOptions): Promise<Stepper> {
+export async function createStepper(
+  runtime: Runtime,
+  { state, programs, inPlace = false }: StepperOptions,
+): Promise<Stepper> {
   const entries = Object.entries(programs);
   const written = new Set(entries.flatMap(([name, { model }]) => [...writtenGroups(name, model, state)]));
-  const store = createStateStore(runtime, state, written);
+  const single = new Set(inPlace ? overwrittenGroups(state, entries) : []);
+  const store = createStateStore(runtime, state, new Set([...written].filter((group) => !single.has(group))));
   const compiled = new Map<string, Program>();
-  const stepper = stepperOver(store, compiled);
+  const stepper = stepperOver(store, compiled, single);
   try {
     for (const [name, program] of entries) {
       compiled.set(name, await compileProgram(runtime, store, { name, ...program }));
@@ -134,6 +146,20 @@ function writtenGroups(program: string, model: OnnxModel, state: StateGroups): R
   return found;
 }
 
+/** Groups that every program that replaces them may write over. */
+function overwrittenGroups(
+  state: StateGroups,
+  programs: readonly (readonly [string, StepperProgram])[],
+): readonly string[] {
+  return Object.keys(state).filter((group) =>
+    programs.every(
+      ([name, { model }]) =>
+        !writtenGroups(name, model, state).has(group) ||
+        state[group]!.every((spec) => model.mayOverwrite?.(nextName(spec.name), spec.name) === true),
+    ),
+  );
+}
+
 interface NamedProgram extends StepperProgram {
   readonly name: string;
 }
@@ -166,7 +192,7 @@ async function compileProgram(
   };
 }
 
-function stepperOver(store: StateStore, programs: ReadonlyMap<string, Program>): Stepper {
+function stepperOver(store: StateStore, programs: ReadonlyMap<string, Program>, single: ReadonlySet<string>): Stepper {
   let released = false;
   let last: Promise<unknown> = Promise.resolve();
   const inOrder = <T>(action: () => Promise<T> | T): Promise<T> => {
@@ -201,6 +227,13 @@ function stepperOver(store: StateStore, programs: ReadonlyMap<string, Program>):
     },
     revert(name) {
       const { writtenGroups } = find(name);
+      if ([...writtenGroups].some((group) => single.has(group))) {
+        throw new RuntimeError({
+          expected: `a program that leaves the old state beside the new one, to revert \`${name}\``,
+          got: 'one that writes in place',
+          where: 'engine/stepper revert',
+        });
+      }
       return inOrder(() => store.flip(writtenGroups));
     },
     readState: (names = store.specs.keys()) => {

@@ -1,6 +1,7 @@
 /** The config of an autoencoder's run. It is told apart from a flow's by its section `autoencoder`, which that has not. */
 import { z } from 'zod';
 import { type DeepReadonly, fileJsonSchema, identityFields, parseBySchema } from './config.ts';
+import { inPlaceOnWebgpu } from './config-consistency.ts';
 import { autoencoderSection, lossSection } from './schema/autoencoder-section.ts';
 import { imageDataSection } from './schema/data-section.ts';
 import { runtimeSection } from './schema/sampling-section.ts';
@@ -39,7 +40,7 @@ export function parseAutoencoderConfig(value: unknown, from: string): Autoencode
 }
 
 /** What the sections demand of each other: faults as `crossFaults` of flows has them. */
-export function autoencoderFaults({ autoencoder, loss, training, data }: AutoencoderConfig): string[] {
+export function autoencoderFaults({ autoencoder, loss, training, data, runtime }: AutoencoderConfig): string[] {
   const faults: string[] = [];
   const demand = (met: boolean, sentence: string) => {
     if (!met) faults.push(sentence);
@@ -70,6 +71,7 @@ export function autoencoderFaults({ autoencoder, loss, training, data }: Autoenc
       perceptual.layers.every(({ weights }) => weights === null),
     'Weights of `loss.perceptual.layers` are tensors of a file: expected `loss.perceptual.weightsFile` to be its path; got null.',
   );
+  demand(!training.inPlace || runtime.provider !== 'webgpu', inPlaceOnWebgpu);
   const { warmupImages } = training.schedule;
   demand(
     warmupImages <= training.images,

@@ -83,6 +83,7 @@ export async function autoencoderTrainerOptions(
     adversarialStart: loss.adversarial?.startImages ?? 0,
     revival,
     seed,
+    inPlace: training.inPlace,
     initial: initializeParameters(network.parameters, seed),
     discriminatorInitial: adversary === null ? null : initializeParameters(adversary.network.parameters, seed),
   };

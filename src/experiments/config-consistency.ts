@@ -3,6 +3,10 @@ import type { RunConfig } from './config.ts';
 import { ditSizeOf } from './dit-size.ts';
 import { metricValues } from './metric-names.ts';
 
+/** What is said where steps in place are asked of a provider that cannot take them. */
+export const inPlaceOnWebgpu =
+  '`training.inPlace` lets kernels read and write one buffer, which WebGPU forbids: expected `training.inPlace` to be false with `runtime.provider` webgpu; got true.';
+
 /** Faults of a config whose fields are sound one by one, as sentences that name the fields. */
 export function crossFaults(config: RunConfig): string[] {
   const { data, model, coupling, training, sampling } = config;
@@ -51,6 +55,7 @@ export function crossFaults(config: RunConfig): string[] {
     `Expected \`training.schedule.warmupImages\` to be at most \`training.images\` = ${training.images}; got ${warmupImages}.`,
   );
   demandOfPrecision(config, demand);
+  demand(!training.inPlace || config.runtime.provider !== 'webgpu', inPlaceOnWebgpu);
   demandOfEvaluation(config, demand);
   const guided = sampling.guidance !== null;
   demand(
@@ -83,6 +88,10 @@ function demandOfLatent({ data, latent }: RunConfig, demand: Demand): void {
 
 /** ONNX Runtime's CPU provider converts float16 to float32 and back around its kernels. */
 function demandOfPrecision({ training, runtime }: RunConfig, demand: Demand): void {
+  demand(
+    training.precision === 'float32' || !training.inPlace,
+    '`training.precision` mixed skips updates whose gradient overflows, and `training.inPlace` leaves no state to go back to: expected `training.inPlace` to be false; got true.',
+  );
   demand(
     training.precision === 'float32' || runtime.provider !== 'cpu',
     '`training.precision` mixed needs float16 kernels, which provider cpu has not: steps would be slower and less exact. Expected `runtime.provider` to be webgpu or cuda; got cpu. Try `training.precision` float32.',

@@ -1,5 +1,6 @@
 /** The graphs of an export, in ONNX's terms: for a batch of a size, or of every size. */
 import type { HostArray } from '../engine/dtype.ts';
+import { fuseAttention } from '../engine/fuse-attention.ts';
 import type { Graph } from '../engine/graph.ts';
 import { withConstantInputs } from '../engine/onnx/constant-inputs.ts';
 import { emitGraph } from '../engine/onnx/emit.ts';
@@ -15,6 +16,8 @@ export interface ExportTarget {
   readonly provider: Provider;
   /** Samples of a call; null: any number. */
   readonly batch: number | null;
+  /** Whether attention is one operator. */
+  readonly fusedAttention: boolean;
   /** Values of the network's parameters by their paths, which become constants. */
   readonly parameters: Readonly<Record<string, HostArray>>;
 }
@@ -28,10 +31,11 @@ const PROBES = [1_000_003, 1_000_033] as const;
 /** @throws ConfigError if the batch is to be open and the traced function does not allow it. */
 function exported(
   graphOf: (batch: number) => Graph,
-  { provider, batch }: Omit<ExportTarget, 'parameters'>,
+  { provider, batch, fusedAttention }: Omit<ExportTarget, 'parameters'>,
   name: string,
 ): ExportedGraph {
-  const emitted = (size: number) => ({ graph: emitGraph(graphOf(size), { name, provider }).graph, batch: size });
+  const traced = (size: number) => (fusedAttention ? fuseAttention(graphOf(size)) : graphOf(size));
+  const emitted = (size: number) => ({ graph: emitGraph(traced(size), { name, provider }).graph, batch: size });
   const graph = batch === null ? withOpenBatch(emitted(PROBES[0]), emitted(PROBES[1])) : emitted(batch).graph;
   if (graph !== null) return graph;
   throw new ConfigError({

@@ -18,6 +18,8 @@ export interface ExportRequest extends WeightNames {
   readonly batch: number | null;
   /** Whether every step of the solver is written out, for runtimes without ONNX's Loop; otherwise one step is repeated. */
   readonly unrolled: boolean;
+  /** Whether attention is one operator of ONNX Runtime's own, which keeps no scores, in the place of products around a softmax. */
+  readonly fusedAttention: boolean;
   /** `onnx`: networks with their weights; `safetensors`: the weights alone. */
   readonly weights: 'onnx' | 'safetensors';
   /** Most bytes of weights that stand in an ONNX file itself; with more, they go to a file beside it. */

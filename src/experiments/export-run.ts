@@ -46,6 +46,7 @@ function exportFacts({ run, request, model, data }: OpenExport): Record<string, 
     images_seen: `${checkpoint.facts.imagesSeen}`,
     parameters: parameterGroup(config, request.ema),
     provider: request.provider,
+    ...(request.fusedAttention ? { attention: 'com.microsoft.MultiHeadAttention' } : {}),
     solver: JSON.stringify(solver),
     guidance: `${model.classes === null ? 1 : (guidance ?? 1)}`,
     noise: 'philox4x32-10, box-muller',
@@ -62,9 +63,9 @@ function evaluationsOf({ sampling: { guidance, solver } }: ExportRequest, isGuid
 
 async function writeNetworks(open: OpenExport): Promise<string[]> {
   const { model, request, data, run } = open;
-  const { folder, provider, batch, sampling, mostInsideBytes } = request;
+  const { folder, provider, batch, fusedAttention, sampling, mostInsideBytes } = request;
   const parameters = await readParameters(run.checkpoint, parameterGroup(run.config, request.ema));
-  const target = { provider, batch, parameters };
+  const target = { provider, batch, fusedAttention, parameters };
   const network = { model, parameterTypes: parameterTypes(model.parameters) };
   const metadata = exportFacts(open);
   const limit = mostInsideBytes === undefined ? {} : { mostInsideBytes };

@@ -2,7 +2,7 @@
 import type { Runtime } from '../engine/runtime.ts';
 import { ConfigError } from '../errors.ts';
 import type { Model } from '../models/model.ts';
-import { initializeParameters, parameterTypes } from '../models/parameters.ts';
+import { initialValues, parameterTypes } from '../models/parameters.ts';
 import type { StepParts } from '../training/step.ts';
 import type { TrainerOptions } from '../training/trainer.ts';
 import { type ValidationSet, validationSet } from '../training/validation.ts';
@@ -76,7 +76,8 @@ export function trainerOptions(
     learningRate: training.optimizer.learningRate,
     schedule: buildSchedule(training),
     ema: buildEma(training),
-    initial: () => initializeParameters(model.parameters, seed),
+    initial: initialValues(model.parameters, seed),
+    inPlace: training.inPlace,
   };
 }
 

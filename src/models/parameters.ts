@@ -113,6 +113,12 @@ export function initializeParameter(path: string, { shape, initialize }: Paramet
   return values;
 }
 
+/** Starting values of a model's parameters by path, made as they are asked for. */
+export function initialValues(tree: ParameterTree, seed: number): (path: string) => Float32Array {
+  const specs = new Map(flattenParameters(tree));
+  return (path) => initializeParameter(path, specs.get(path)!, seed);
+}
+
 /** Starting values by path, of `initializeParameter`. @throws ConfigError if the seed is out of range. */
 export function initializeParameters(tree: ParameterTree, seed: number): Record<string, Float32Array> {
   return Object.fromEntries(

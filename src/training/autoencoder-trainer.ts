@@ -19,7 +19,7 @@ import type { PreparedBatch } from './batches.ts';
 import { writeCheckpoint } from './checkpoint.ts';
 import { type CodeUse, type RevivalPlan, trackCodes } from './code-use.ts';
 import { type EmaOptions, emaWeight } from './ema.ts';
-import { nonFiniteError } from './non-finite.ts';
+import { lostState, nonFiniteError } from './non-finite.ts';
 import { PARAMETERS } from './parameter-update.ts';
 import type { Schedule } from './schedule.ts';
 import type { StepResult, Trainer } from './trainer.ts';
@@ -43,6 +43,8 @@ export interface AutoencoderTrainerOptions {
   readonly initial: Readonly<Record<string, Float32Array>>;
   /** The same of the discriminator; `null` without one. */
   readonly discriminatorInitial: Readonly<Record<string, Float32Array>> | null;
+  /** As for a flow's trainer; default false. */
+  readonly inPlace?: boolean;
 }
 
 /** Pictures and what became of them. */
@@ -102,10 +104,11 @@ function programsOf({ runtime, parts, adversarialStart }: AutoencoderTrainerOpti
  * @throws ShapeError if the networks cannot be traced; RuntimeError if ONNX Runtime refuses them.
  */
 export async function createAutoencoderTrainer(options: AutoencoderTrainerOptions): Promise<AutoencoderTrainer> {
-  const { runtime, parts, initial, discriminatorInitial } = options;
+  const { runtime, parts, initial, discriminatorInitial, inPlace = false } = options;
   const stepper = await createStepper(runtime, {
     state: autoencoderStateTypes(parts),
     programs: programsOf(options),
+    inPlace,
   });
   await stepper.writeState(startingState(initial, parts));
   const theirs = Object.entries(discriminatorInitial ?? {}).map(([path, values]) => [
@@ -138,6 +141,7 @@ function trainerOver(stepper: Stepper, options: AutoencoderTrainerOptions, codes
       );
       const update = await runUpdate(stepper, { stage, batches: noised, scalars, whileRunning });
       if (!update.finite) {
+        if (options.inPlace) throw lostState(update, progress.imagesSeen);
         await stepper.revert(`${noised.length === 1 ? 'step' : 'update'}-${stage}`);
         await stepper.writeState(emptyAccumulated(saved.state));
         throw await faultOf(stepper, { options, stage, batches: noised, scalars, results: update, ...progress });

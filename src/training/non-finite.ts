@@ -44,6 +44,17 @@ async function findFirst(
   }
 }
 
+/** The error for a step whose loss or gradient is not finite and that has written over the state it began with. */
+export function lostState({ loss, gradientNorm }: FailedStep['results'], imagesSeen: number): NumericalError {
+  return new NumericalError({
+    expected: `loss and gradient to be finite after ${imagesSeen} images`,
+    got: `loss ${loss}, gradient norm ${gradientNorm}; steps write in place, so where it began cannot be found out`,
+    where: 'training/trainer step',
+    remedy:
+      'the last checkpoint, which is whole, with training.inPlace=false, to be told the first value that is not finite',
+  });
+}
+
 /** The error for a step whose loss or gradient is not finite, naming the first offending value of its graph. */
 export async function nonFiniteError(runtime: Runtime, step: FailedStep): Promise<NumericalError> {
   let found: string | null = null;

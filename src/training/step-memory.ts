@@ -4,7 +4,7 @@ import type { StateGroups } from '../engine/state-store.ts';
 import { accumulateGraph, type StepParts, stateTypes, stepGraph, updateGraph } from './step.ts';
 
 export interface StepMemory {
-  /** Parameters, optimizer, average and sums of gradients; every tensor exists twice, as it is and as the step makes it. */
+  /** Parameters, optimizer, average and sums of gradients: twice, as they are and as the step makes them, unless it writes in place. */
   readonly stateBytes: number;
   /** The most that values in between take at once: what is kept for the gradient, and gradients. */
   readonly betweenBytes: number;
@@ -21,7 +21,10 @@ function groupsBytes(groups: StateGroups): number {
  * kernels take for themselves, which is most for convolutions. With the program, two networks took between 4 % less and 16 % more
  * than this (docs/log.md).
  */
-export function stepMemory(parts: StepParts): StepMemory {
+export function stepMemory(parts: StepParts, { inPlace = false } = {}): StepMemory {
   const graphs = parts.accumulate === 1 ? [stepGraph(parts)] : [accumulateGraph(parts), updateGraph(parts)];
-  return { stateBytes: 2 * groupsBytes(stateTypes(parts)), betweenBytes: Math.max(...graphs.map(peakBytes)) };
+  return {
+    stateBytes: (inPlace ? 1 : 2) * groupsBytes(stateTypes(parts)),
+    betweenBytes: Math.max(...graphs.map(peakBytes)),
+  };
 }

@@ -5,12 +5,15 @@ import type { Graph } from '../engine/graph.ts';
 import { emitModel } from '../engine/onnx/emit.ts';
 import type { Runtime, SessionOptions } from '../engine/runtime.ts';
 import { createStepper, type HostArrays, type Stepper } from '../engine/stepper.ts';
+import type { TensorType } from '../engine/tensor.ts';
+import { isTensorType } from '../engine/trace.ts';
+import { flattenTree } from '../engine/tree.ts';
 import { ConfigError } from '../errors.ts';
 import type { PreparationParts, PreparedBatch } from './batches.ts';
 import { type Checkpoint, type Retention, writeCheckpoint } from './checkpoint.ts';
 import { type EmaOptions, emaWeight } from './ema.ts';
 import { afterOverflow, afterUpdate, type LossScale, lossScaleState, startingLossScale } from './loss-scale.ts';
-import { nonFiniteError } from './non-finite.ts';
+import { lostState, nonFiniteError } from './non-finite.ts';
 import { PARAMETERS } from './parameter-update.ts';
 import type { Schedule } from './schedule.ts';
 import { accumulateGraph, evaluateGraph, type StepParts, stateTypes, stepGraph, updateGraph } from './step.ts';
@@ -31,8 +34,13 @@ export interface TrainerOptions {
   readonly learningRate: number;
   readonly schedule: Schedule;
   readonly ema: EmaOptions | null;
-  /** Makes the starting values of the parameters, by path; they are not kept. */
-  readonly initial: () => Readonly<Record<string, Float32Array>>;
+  /** Starting values of the parameters by path; a function makes them when they are written, so that they are in memory once. */
+  readonly initial: Readonly<Record<string, Float32Array>> | ((path: string) => Float32Array);
+  /**
+   * Whether a step writes over the state instead of beside it: half the memory of parameters, moments and averages. A step that is not
+   * finite then leaves the last checkpoint only. Default false.
+   */
+  readonly inPlace?: boolean;
   readonly session?: SessionOptions;
   /** Where loss scaling begins in mixed precision. Default `startingLossScale`. */
   readonly lossScale?: LossScale;
@@ -77,7 +85,7 @@ export interface Trainer {
    * In mixed precision, an update whose gradient is not finite is skipped, and made again on the same batches with half the loss scale,
    * so that progress counts updates that were made.
    * @throws NumericalError naming the first offending tensor if the loss is not finite, or the gradient, in mixed precision under a scale
-   *   of 1, too; the state is then as before.
+   *   of 1, too; the state is then as before, unless steps write in place.
    */
   step(batches: readonly PreparedBatch[], whileRunning?: () => void): Promise<StepResult>;
   /** Loss of each sample of a batch by the averaged parameters (by the raw ones where no average is kept). */
@@ -112,10 +120,13 @@ function programsOf({ runtime, parts, session = {} }: TrainerOptions) {
  *   for mixed precision.
  */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
-  const { runtime, parts, initial } = options;
+  const { runtime, parts, initial, inPlace = false } = options;
   if (parts.precision === 'mixed') await checkFloat16(runtime);
-  const stepper = await createStepper(runtime, { state: stateTypes(parts), programs: programsOf(options) });
-  await stepper.writeState(startingState(initial(), parts));
+  const stepper = await createStepper(runtime, { state: stateTypes(parts), programs: programsOf(options), inPlace });
+  for (const [path] of flattenTree<TensorType>(parts.parameters, isTensorType)) {
+    const values = typeof initial === 'function' ? initial(path) : initial[path];
+    await stepper.writeState(startingState({ [path]: values }, parts));
+  }
   return trainerOver(stepper, options);
 }
 
@@ -216,7 +227,7 @@ interface Update {
 /**
  * Updates; where the scaled gradient is not finite, skips the update and makes it with half the scale.
  * @returns also the loss scaling after the update.
- * @throws NumericalError if loss or gradient is not finite whatever the scale; the state is then as before.
+ * @throws NumericalError if loss or gradient is not finite whatever the scale; the state is then as before, unless steps write in place.
  */
 async function finiteUpdate(stepper: Stepper, options: TrainerOptions, update: Update) {
   const { parts, runtime } = options;
@@ -228,6 +239,7 @@ async function finiteUpdate(stepper: Stepper, options: TrainerOptions, update: U
     const lossIsFinite = Number.isFinite(results.loss);
     if (lossIsFinite && Number.isFinite(results.gradientNorm))
       return { ...results, lossScale: lossScale === null ? null : afterUpdate(lossScale) };
+    if (options.inPlace) throw lostState(results, update.imagesSeen);
     await stepper.revert(parts.accumulate === 1 ? 'step' : 'update');
     await stepper.writeState(emptyAccumulated(stateTypes(parts)));
     const next = lossIsFinite && lossScale !== null ? afterOverflow(lossScale) : null;

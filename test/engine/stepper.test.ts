@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type NativeRuntime, openNativeRuntime } from '../../src/engine/native/native-runtime.ts';
-import type { OnnxModel } from '../../src/engine/runtime.ts';
+import type { OnnxNode } from '../../src/engine/onnx/model-proto.ts';
+import { overwriting } from '../../src/engine/onnx/overwriting.ts';
+import type { OnnxModel, Runtime } from '../../src/engine/runtime.ts';
 import { createStepper, nextName, type Stepper, type StepperOptions } from '../../src/engine/stepper.ts';
 import { RuntimeError, ShapeError } from '../../src/errors.ts';
 import { longModel, model, node, spec } from './tiny-models.ts';
@@ -134,6 +136,40 @@ describe('steps', () => {
     await stepper.run('accumulate', { inputs: { x: pair(1, 1) } });
     await stepper.revert('accumulate');
     expect(await numbers()).toEqual({ weight: [1, 2], sum: [3, 4] });
+  });
+
+  test('write over the state where that is safe, beside it where not, and only the latter is taken back', async () => {
+    const proven = (nodes: readonly OnnxNode[], written: OnnxModel) => ({
+      ...written,
+      mayOverwrite: overwriting(nodes),
+    });
+    const summing = proven([node(`${nextName('sum')} = Add(sum, x)`)], accumulate);
+    // `loss` may read the weight when it has been replaced.
+    const unsafe = [node(`${nextName('weight')} = Add(weight, gain)`), node('loss = Mul(weight, gain)')];
+    const moving = model({
+      nodes: unsafe,
+      inputs: [spec('gain', two), spec('weight', two)],
+      outputs: [spec(nextName('weight'), two), spec('loss', two)],
+    });
+    const programs = { accumulate: { model: summing }, move: { model: proven(unsafe, moving) } };
+    const allocated: string[] = [];
+    const counting: Runtime = {
+      ...runtime,
+      allocate(one, where) {
+        allocated.push(one.name);
+        return runtime.allocate(one, where);
+      },
+    };
+    stepper = await createStepper(counting, { ...options, programs, inPlace: true });
+    const copies = (name: string) => allocated.filter((one) => one === name).length;
+    expect([copies('sum'), copies('weight')]).toEqual([1, 2]);
+    await stepper.writeState({ weight: pair(1, 2), sum: pair(3, 4) });
+    for (let i = 0; i < 3; i++) await stepper.run('accumulate', { inputs: { x: pair(1, 10) } });
+    expect(await stepper.run('move', { inputs: { gain: pair(2, 3) } })).toEqual({ loss: pair(2, 6) });
+    expect(await numbers()).toEqual({ weight: [3, 5], sum: [6, 34] });
+    expect(() => stepper.revert('accumulate')).toThrow(/one that writes in place/);
+    await stepper.revert('move');
+    expect(await numbers()).toEqual({ weight: [1, 2], sum: [6, 34] });
   });
 
   test('let the next inputs be filled during the current run', async () => {

@@ -24,6 +24,16 @@ function faultsOf(f: () => unknown): string[] {
   return [];
 }
 
+describe('steps in place', () => {
+  it('are none for WebGPU', () => {
+    const config = readConfig('fashion-unet', { set: ['training.inPlace=true'] });
+    expect(config.training.inPlace).toBe(true);
+    expect(() => readConfig('fashion-unet', { set: ['training.inPlace=true', 'runtime.provider=webgpu'] })).toThrow(
+      /`training.inPlace` to be false with `runtime.provider` webgpu/,
+    );
+  });
+});
+
 describe('a config', () => {
   it('needs few fields, and is complete after parsing', () => {
     const config = parseConfig(smallest, 'test');
@@ -93,6 +103,10 @@ describe('a config', () => {
       'The config fashion-unet has a fault:',
       '`training.precision` mixed needs float16 kernels, which provider cpu has not: steps would be slower and less exact. Expected `runtime.provider` to be webgpu or cuda; got cpu. Try `training.precision` float32.',
     ]);
+    const inPlace = { set: [mixed, 'runtime.provider=cuda', 'training.inPlace=true'] };
+    expect(faultsOf(() => readConfig('fashion-unet', inPlace))[1]).toMatch(
+      /leaves no state to go back to: expected `training.inPlace` to be false; got true/,
+    );
     for (const provider of ['webgpu', 'cuda']) {
       const config = readConfig('fashion-unet', { set: [mixed, `runtime.provider=${provider}`] });
       expect(config.training.precision).toBe('mixed');

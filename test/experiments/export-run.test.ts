@@ -45,6 +45,7 @@ async function exported(kind: keyof typeof runs, change: Partial<ExportRequest> 
     ema: true,
     batch: null,
     unrolled: false,
+    fusedAttention: false,
     weights: 'onnx',
     names: 'own',
     attentionRows: 'head',
@@ -118,6 +119,20 @@ describe('sampler.onnx in the public binding of onnxruntime-node', () => {
       expect(largestDifference(pixels, wanted)).toBeLessThanOrEqual(sums[provider]);
       await other.release();
     }
+  });
+
+  it.each(['unet', 'pictures'] as const)('makes the same of %s where attention is one operator', async (kind) => {
+    const inputs = { seeds: int64([1, 2]), labels: int32([0, 1]) };
+    const pixelsOf = async (fusedAttention: boolean) => {
+      const { folder: place } = await exported(kind, { fusedAttention });
+      const session = await InferenceSession.create(join(place, 'sampler.onnx'));
+      const { pixels } = await session.run(inputs);
+      await session.release();
+      const bytes = readFileSync(join(place, 'velocity.onnx'));
+      expect(bytes.includes('MultiHeadAttention')).toBe(fusedAttention);
+      return pixels!.data as Uint8Array;
+    };
+    expect(largestDifference(await pixelsOf(true), await pixelsOf(false))).toBeLessThanOrEqual(1);
   });
 
   it.each([2, null])('makes transformers, too, for a batch of %s and without the average', async (batch) => {

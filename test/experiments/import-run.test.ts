@@ -33,8 +33,19 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** The file of a run's weights. */
 async function exportedWeights(model: string, change: Pick<ExportRequest, 'sampling'> & Partial<ExportRequest>) {
   const target = mkdtempSync(join(folder, 'weights-'));
-  const common = { provider: 'cpu', batch: null, ema: true, unrolled: false, weights: 'safetensors' } as const;
-  const outcome = await exportRun({ model, folder: target, names: 'own', attentionRows: 'head', ...common, ...change });
+  const outcome = await exportRun({
+    model,
+    folder: target,
+    names: 'own',
+    attentionRows: 'head',
+    provider: 'cpu',
+    batch: null,
+    ema: true,
+    unrolled: false,
+    fusedAttention: false,
+    weights: 'safetensors',
+    ...change,
+  });
   return outcome.paths[0]!;
 }
 

@@ -157,6 +157,7 @@ describe('the exported sampler of a flow on latents', () => {
       ema: true,
       batch: null,
       unrolled: false,
+      fusedAttention: false,
       weights: 'onnx',
       names: 'own',
       attentionRows: 'head',

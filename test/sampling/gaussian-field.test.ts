@@ -59,7 +59,7 @@ async function train(runtime: Runtime): Promise<Record<string, Float32Array>> {
     learningRate: 5e-3,
     schedule: cosineSchedule({ warmupImages: 0, images, finalFraction: 0 }),
     ema: null,
-    initial: () => initializeParameters(model.parameters, seed),
+    initial: initializeParameters(model.parameters, seed),
   };
   const trainer = await createTrainer(options);
   while (trainer.imagesSeen < images) {

@@ -92,6 +92,18 @@ describe('the training of an autoencoder', () => {
     trainer.release();
   });
 
+  it.each([1, 2])('is the same to the bit where steps of %i batches write over the state', async (accumulate) => {
+    const parts = { accumulate, adversary };
+    const [beside, over] = [await trainerOf({ parts }), await trainerOf({ parts, inPlace: true })];
+    for (let step = 0; step < 3; step++) {
+      const batches = Array.from({ length: accumulate }, (_, i) => pictureBatch(pixelsOf(2, step * accumulate + i)));
+      expect(await over.step(batches)).toEqual(await beside.step(batches));
+    }
+    expect(await over.readState()).toEqual(await beside.readState());
+    beside.release();
+    over.release();
+  });
+
   it('is that of one batch where gradients of two halves are accumulated', async () => {
     const whole = await trainerOf({ parts: { batch: 4 } });
     const halves = await trainerOf({ parts: { batch: 2, accumulate: 2 } });

@@ -47,7 +47,7 @@ const trainer = await createTrainer({
   learningRate: 1e-4,
   schedule: constantSchedule({ warmupImages: 0 }),
   ema: null,
-  initial: () => initializeParameters(model.parameters, 0),
+  initial: initializeParameters(model.parameters, 0),
 });
 const elements = batch * elementCount(shape);
 const inputs = {

@@ -38,6 +38,7 @@ interface Choice {
   readonly accumulate?: number;
   readonly lossScale?: LossScale;
   readonly runtime?: Runtime;
+  readonly inPlace?: boolean;
 }
 
 function partsOf(model: Model, { precision = 'mixed', batch = 16, accumulate = 1 }: Choice = {}): StepParts {
@@ -70,7 +71,7 @@ function optionsOf(model: Model, choice: Choice): TrainerOptions {
     learningRate: 3e-3,
     schedule: constantSchedule({ warmupImages: 0 }),
     ema: { decay: 0.9, biasCorrected: true },
-    initial: () => initializeParameters(model.parameters, 0),
+    initial: initializeParameters(model.parameters, 0),
   };
 }
 
@@ -210,6 +211,11 @@ describe('a gradient that overflows', () => {
       expect(await trainer.readState()).toEqual(before);
       const next = await trainer.step([batchOf(points, 2)]);
       expect(next.lossScale).toEqual({ value: 4, skipped: 0 });
+    }));
+
+  it('cannot be skipped where steps write in place', () =>
+    withTrainer(points, { lossScale: huge, inPlace: true }, async (trainer) => {
+      await expect(trainer.step([batchOf(points, 0)])).rejects.toThrow(/steps write in place/);
     }));
 
   it('is not what a loss that is not finite is taken for', () =>

@@ -88,7 +88,7 @@ export function offsetTrainer(runtime: Runtime, choice: TrainerChoice): TrainerO
     learningRate: 0.01,
     schedule: constantSchedule({ warmupImages: 0 }),
     ema,
-    initial: () => initializeParameters(model.parameters, 5),
+    initial: initializeParameters(model.parameters, 5),
     ...rest,
   };
 }

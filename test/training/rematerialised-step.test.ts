@@ -68,7 +68,7 @@ async function stateAfterSteps(
     learningRate: 0.01,
     schedule: constantSchedule({ warmupImages: 0 }),
     ema: { decay: 0.9, biasCorrected: true },
-    initial: () => initializeParameters(model.parameters, 0),
+    initial: initializeParameters(model.parameters, 0),
   });
   const batch = (index: number) => {
     const [source, target] = [0, 1].map((part) => uniforms(10 * index + part, BATCH * 2 * 8 * 8));

@@ -26,7 +26,8 @@ export interface BoundTensors {
 
 /**
  * A binding of every input and output; it keeps the tensors' memory until it is released itself.
- * @throws ShapeError if a name is missing or unknown, a spec differs, or an output is also an input or bound twice.
+ * @throws ShapeError if a name is missing or unknown, a spec differs, or an output is bound twice or is also an input that it may not
+ *   overwrite.
  */
 export function bindTensors(
   context: NativeContext,
@@ -35,7 +36,7 @@ export function bindTensors(
   const { api, ledger } = context;
   const inputValues = valuesFor(context, model.inputs, inputs);
   const outputValues = valuesFor(context, model.outputs, outputs);
-  checkDistinct(inputs, outputs);
+  checkDistinct(model, inputs, outputs);
 
   const names = new Map([...inputValues.keys()].map((name) => [name, cString(name)]));
   const pointer = api.create('CreateIoBinding', session.pointer);
@@ -84,11 +85,14 @@ function valueFor(context: NativeContext, spec: TensorSpec, tensor: DeviceTensor
   return value;
 }
 
-/** ONNX Runtime reorders nodes, so an output that shared memory with an input would be silently wrong. */
-function checkDistinct(inputs: Tensors, outputs: Tensors): void {
-  const taken = new Map(Object.entries(inputs).map(([name, tensor]) => [tensor, `input ${quote(name)}`]));
+/** ONNX Runtime reorders nodes, so an output that shared memory with an input would be silently wrong, unless it is proven not to be. */
+function checkDistinct({ mayOverwrite }: OnnxModel, inputs: Tensors, outputs: Tensors): void {
+  const held = new Map<DeviceTensor, string[]>();
+  for (const [name, tensor] of Object.entries(inputs)) held.set(tensor, [...(held.get(tensor) ?? []), name]);
+  const taken = new Map<DeviceTensor, string>();
   for (const [name, tensor] of Object.entries(outputs)) {
-    const other = taken.get(tensor);
+    const reader = held.get(tensor)?.find((input) => mayOverwrite?.(name, input) !== true);
+    const other = reader === undefined ? taken.get(tensor) : `input ${quote(reader)}`;
     if (other !== undefined) throw bindError(`output ${quote(name)} to have a tensor of its own`, `that of ${other}`);
     taken.set(tensor, `output ${quote(name)}`);
   }

@@ -14,6 +14,7 @@ import {
   type OnnxInnerValue,
   type OnnxNode,
 } from './model-proto.ts';
+import { overwriting } from './overwriting.ts';
 
 function attribute(name: string, value: OnnxAttributeValue): OnnxAttribute {
   if (typeof value === 'string') return { name, string: value };
@@ -219,6 +220,12 @@ export function emitGraph(graph: Graph, { name = 'flowloom', ...target }: EmitMo
 /** The graph as an ONNX model, see `emitGraph`. @throws as it does. */
 export function emitModel(graph: Graph, options: EmitModelOptions = {}): OnnxModel {
   const emitted = emitGraph(graph, options);
-  const { inputs, outputs } = emitted.graph;
-  return { bytes: encodeModel(emitted.graph), inputs, outputs, disabledOptimizers: emitted.disabledOptimizers };
+  const { inputs, outputs, nodes } = emitted.graph;
+  return {
+    bytes: encodeModel(emitted.graph),
+    inputs,
+    outputs,
+    mayOverwrite: overwriting(nodes),
+    disabledOptimizers: emitted.disabledOptimizers,
+  };
 }

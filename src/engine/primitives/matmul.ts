@@ -8,7 +8,7 @@ import { sumTo } from './arithmetic.ts';
 import { dot, forEachIndex } from './reference.ts';
 import { transpose, transposePrimitive } from './shape.ts';
 
-type MatmulAttributes = {
+export type MatmulAttributes = {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
   /** The rows of A are its first axis, before the batch axes: [rows, ...batch, columns]. */

@@ -3,6 +3,7 @@ import { FlowError } from '../../errors.ts';
 import type { Primitive } from '../primitive.ts';
 import * as activation from './activation.ts';
 import * as arithmetic from './arithmetic.ts';
+import * as attention from './attention.ts';
 import * as bitwise from './bitwise.ts';
 import * as comparison from './comparison.ts';
 import * as constant from './constant.ts';
@@ -31,6 +32,7 @@ function isPrimitive(value: unknown): value is Primitive {
 export const primitives: readonly Primitive[] = [
   activation,
   arithmetic,
+  attention,
   bitwise,
   comparison,
   constant,

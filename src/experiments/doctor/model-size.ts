@@ -39,8 +39,8 @@ export async function modelSize(config: RunConfig, facts: ModelFacts | null): Pr
   const model = buildModel(config.model, known);
   const parts = stepParts(config, { model, corrected: config.target.kind === 'efm' });
   const step = {
-    nothing: stepMemory({ ...parts, rematerialise: 'nothing' }),
-    blocks: stepMemory({ ...parts, rematerialise: 'blocks' }),
+    nothing: stepMemory({ ...parts, rematerialise: 'nothing' }, config.training),
+    blocks: stepMemory({ ...parts, rematerialise: 'blocks' }, config.training),
   };
   return { ...networkSize(config.model, known), step };
 }

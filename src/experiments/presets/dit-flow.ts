@@ -18,6 +18,7 @@ export function ditFlow(size: keyof typeof ditSizes): RunConfigInput {
       batchSize: 256,
       optimizer: { kind: 'adamw', learningRate: 1e-4, betas: [0.9, 0.999], weightDecay: 0 },
       labelDropout: 0.1,
+      inPlace: size === 'L' || size === 'XL', // else 17 and 24 GB for parameters, moments, average and gradient
       ema: { kind: 'decay', decay: 0.9999, biasCorrected: false },
       checkpoint: { everyImages: 2_560_000 },
       log: { everyImages: 25_600 },

@@ -50,6 +50,6 @@ export const imagenet64Adm: RunConfigInput = {
     headChannels: 64,
     resample: 'residual',
   },
-  training: training(8e-6, 110),
+  training: { ...training(8e-6, 110), inPlace: true }, // half the memory of 296 million parameters
   sampling: { solver: { kind: 'heun', steps: 40 }, batchSize: 32, perClass: 1 },
 };

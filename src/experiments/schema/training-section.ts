@@ -180,6 +180,12 @@ const updateFields = {
     .describe(
       'What the gradient computes again instead of keeping it. blocks: the inside of every block of the network, for less memory and a longer step; in float32 results are the same.',
     ),
+  inPlace: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether a step writes over parameters, moments and average instead of beside them: half their memory. A step that is not finite then leaves the last checkpoint only, and cannot be looked into.',
+    ),
   optimizer,
 };
 

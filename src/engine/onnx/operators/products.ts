@@ -45,6 +45,23 @@ function fusedMatmul(node: NodeCall): Tensor {
   });
 }
 
+/** ONNX Runtime's attention of several heads, without the masks, biases and caches that it may have. */
+function multiHeadAttention(node: NodeCall): Tensor {
+  const { attributes } = node;
+  const heads = attributes.int('num_heads', 1);
+  const [query, key, value] = [operand(node, 0), operand(node, 1), operand(node, 2)];
+  const split = (x: Tensor) => {
+    const [batch, tokens, width] = x.shape;
+    const parts = o.transpose(o.reshape(x, [batch, tokens, heads, width / heads]), [0, 2, 1, 3]);
+    return o.reshape(parts, [batch * heads, tokens, width / heads]);
+  };
+  const scale = attributes.float('scale', 0) || 1 / Math.sqrt(query.shape[2] / heads);
+  const mixed = o.attention(split(query), split(key), split(value), scale);
+  const [batch, tokens] = query.shape;
+  const parts = o.transpose(o.reshape(mixed, [batch, heads, tokens, -1]), [0, 2, 1, 3]);
+  return o.reshape(parts, [batch, tokens, -1]);
+}
+
 export const productOperators: Operators = {
   MatMul: {
     inputs: [2, 2],
@@ -58,4 +75,5 @@ export const productOperators: Operators = {
 /** Those of ONNX Runtime's own domain, `com.microsoft`. */
 export const contributedProducts: Operators = {
   FusedMatMul: { inputs: [2, 2], isProduct: true, apply: fusedMatmul },
+  MultiHeadAttention: { inputs: [3, 3], isProduct: true, apply: multiHeadAttention },
 };
