@@ -1,9 +1,9 @@
 /**
  * Mixed precision: a float32 graph whose heavy work is done in float16. Source: [micikevicius:18], sections 3.1 and 3.3.
  *
- * Matrix products and convolutions, and the elementwise maps between them, are computed in float16; sums, norms and softmax, and maps whose
- * range or whose derivative's range float16 does not hold, in float32. Casts stand in between, so that gradients follow: that of a
- * float16 value is float16, and that of what was cast from float32, such as a parameter, is float32 again.
+ * Matrix products and convolutions, and the elementwise maps between them, are computed in float16. Norms and softmax read float16 and hand
+ * it on, and compute in float32; so do sums. All else is float32: exponentials, roots, quotients. Casts stand in between, so that gradients
+ * follow: that of a float16 value is float16, and that of what was cast from float32, such as a parameter, is float32 again.
  */
 import type { DType } from './dtype.ts';
 import { type Apply, closeGraph, type Graph, remakeCalls } from './graph.ts';
@@ -27,6 +27,8 @@ const following: ReadonlySet<string> = new Set([
   'sigmoid',
   'silu',
   'tanh',
+  'gelu',
+  'geluTanh',
   'averagePool2d',
   'repeatPixels',
   'reshape',
@@ -38,11 +40,8 @@ const following: ReadonlySet<string> = new Set([
   'stopGradient',
 ]);
 
-/**
- * What is computed in float32, with a result that is handed on in float16 where the first operand was: norms and softmax for the sums
- * in them, GELU for its derivative, in which x^2 overflows beyond 255. Their other outputs are statistics.
- */
-const careful: ReadonlySet<string> = new Set(['standardize', 'rmsScale', 'groupNorm', 'softmax', 'gelu', 'geluTanh']);
+/** What reads float16 and hands it on, and computes in float32 by itself; its other operands, such as scales, stay float32. */
+const careful: ReadonlySet<string> = new Set(['standardize', 'rmsScale', 'groupNorm', 'softmax']);
 
 const isHalf = ({ dtype }: Tensor) => dtype === 'float16';
 
@@ -63,8 +62,8 @@ const mixedCall: Apply = (primitive, inputs, attributes: Attributes) => {
   if (heavy.has(name)) return applyPrimitive(primitive, operands('float16'), attributes);
   if (!inputs.some(isHalf)) return applyPrimitive(primitive, inputs, attributes);
   if (following.has(name)) return applyPrimitive(primitive, operands('float16'), attributes);
-  const [result, ...others] = applyPrimitive(primitive, operands('float32'), attributes);
-  return [careful.has(name) && isHalf(inputs[0]) ? cast(result, 'float16') : result, ...others];
+  const [first, ...others] = operands('float32');
+  return applyPrimitive(primitive, [careful.has(name) ? inputs[0] : first, ...others], attributes);
 };
 
 /**

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { float16Fault } from '../../src/engine/float16-support.ts';
 import { gradient } from '../../src/engine/gradient.ts';
-import { closeGraph, type Graph } from '../../src/engine/graph.ts';
+import { closeGraph, type Graph, type GraphCall } from '../../src/engine/graph.ts';
 import { interpret } from '../../src/engine/interpreter.ts';
 import { inMixedPrecision } from '../../src/engine/mixed-precision.ts';
 import { openNativeRuntime } from '../../src/engine/native/native-runtime.ts';
@@ -15,6 +15,7 @@ import { dit } from '../../src/models/dit.ts';
 import { mlp } from '../../src/models/mlp.ts';
 import type { ApplyOptions, Model } from '../../src/models/model.ts';
 import { parameterTypes } from '../../src/models/parameters.ts';
+import { songUnet } from '../../src/models/song-unet.ts';
 import { unet } from '../../src/models/unet.ts';
 import { parameterInputs } from '../../src/training/parameter-update.ts';
 import { randomInputs, randomParameters } from '../models/model-graphs.ts';
@@ -36,6 +37,14 @@ const models: Readonly<Record<string, Model>> = {
     middle: true,
     skips: 'sum',
     resample: 'pooling',
+    classes: 3,
+  }),
+  'song-unet': songUnet({
+    shape,
+    channels: 8,
+    multipliers: [1, 2],
+    blocks: 1,
+    attentionResolutions: [4],
     classes: 3,
   }),
 };
@@ -100,26 +109,36 @@ describe.each(Object.keys(models))('a %s in mixed precision', (name) => {
     expect(difference(gradientsOf(actual), gradientsOf(exact))).toBeGreaterThan(2 ** -15);
   });
 
-  test('multiplies in float16, and sums, normalises and takes exponentials in float32', () => {
-    const dtypes = (names: readonly string[], part: 'inputs' | 'outputs') => {
+  test('has products, activations and norms in float16, statistics and what is told of time in float32', () => {
+    const dtypes = (names: readonly string[], values: (call: GraphCall) => readonly number[]) => {
       const calls = mixed.calls.filter(({ primitive }) => names.includes(primitive.name));
       expect(calls.length).toBeGreaterThan(0);
-      return new Set(calls.flatMap((call) => call[part].map((value) => mixed.values[value].dtype)));
+      return [...new Set(calls.flatMap((call) => values(call).map((value) => mixed.values[value].dtype)))];
     };
-    expect(dtypes(['matmul', 'conv2d', 'convTranspose2d', 'convKernelGradient'], 'inputs')).toEqual(
-      new Set(['float16']),
-    );
-    expect(dtypes(['standardize', 'groupNorm', 'softmax', 'geluTanh', 'sin'], 'inputs')).toEqual(new Set(['float32']));
-  });
-
-  test('has the same gradients with its blocks rematerialised, which stay together', async () => {
-    const again = gradientGraph(model, { mixed: true, apply: { rematerialise: 'blocks' } });
-    verifyGraph(again);
-    expect(again.calls.some(({ primitive }) => primitive.name === 'barrier')).toBe(true);
-    const [kept, recomputed] = [await executeGraph(runtime, mixed, inputs), await executeGraph(runtime, again, inputs)];
-    expect(difference(gradientsOf(recomputed), gradientsOf(kept))).toBeLessThan(2 ** -11);
+    const heavy = ['matmul', 'conv2d', 'convTranspose2d', 'convKernelGradient'];
+    expect(dtypes(heavy, ({ inputs: read }) => read)).toEqual(['float16']);
+    expect(dtypes(['softmax', 'silu', 'geluTanh'], ({ outputs: [y] }) => [y])).toEqual(['float16']);
+    const norms = ['standardize', 'groupNorm'];
+    expect(dtypes(norms, ({ inputs: [x], outputs: [y] }) => [x, y])).toEqual(['float16']);
+    expect(dtypes(norms, ({ outputs: made }) => [made[made.length - 1]])).toEqual(['float32']);
+    expect(dtypes(['sin', 'cos'], ({ inputs: read }) => read)).toEqual(['float32']);
   });
 });
+
+test.each(['dit', 'unet'])(
+  'a %s in mixed precision has the same gradients with its blocks rematerialised',
+  async (name) => {
+    const model = models[name];
+    const inputs: HostArrays = { ...randomParameters(model), ...randomInputs(model, BATCH) };
+    const again = gradientGraph(model, { mixed: true, apply: { rematerialise: 'blocks' } });
+    verifyGraph(again);
+    // Gradients of a block are handed on together, though some are float16 and some float32.
+    expect(again.calls.some(({ primitive }) => primitive.name === 'barrier')).toBe(true);
+    const kept = await executeGraph(runtime, gradientGraph(model, { mixed: true }), inputs);
+    const recomputed = await executeGraph(runtime, again, inputs);
+    expect(difference(gradientsOf(recomputed), gradientsOf(kept))).toBeLessThan(2 ** -11);
+  },
+);
 
 describe('inMixedPrecision', () => {
   const a = placeholder(tensorType([4, 4]));

@@ -199,7 +199,7 @@ export const trainingSection = z
     clip: z.number().gt(0).nullable().default(1).describe('Largest global norm of the gradient. null: no limit.'),
     precision: precision.describe(
       // [micikevicius:18].
-      'What a step computes in. mixed: the network in float16 where it can be, parameters, norms, loss and update in float32, gradients of a scaled loss; on providers webgpu and cuda, with GPUs that have float16.',
+      'What a step computes in. mixed: products and activations in float16, parameters, sums, loss and update in float32, gradients of a scaled loss; for providers webgpu and cuda, and GPUs that have float16. Validation and samples are float32 in either.',
     ),
     schedule,
     ema,
