@@ -77,77 +77,76 @@ function outputTypes([x, scale, shift]: readonly TensorType[], { groups }: Group
 
 const shapes = (x: Shape, rows: number) => [{ shape: x }, { shape: [rows, x[1]] }, { shape: [rows, x[1]] }];
 
-/** scale n + shift, with n the x normalised over each group of channels and all positions [wu:18]; also n and the inverse deviation. */
-export const groupNormPrimitive: Primitive<GroupNormAttributes> = throughFloat32(
-  {
-    name: 'groupNorm',
-    outputTypes,
-    gradient({ inputs: [x, scale, shift], outputs: [, normal, inverse] }, [result, dNormal, dInverse], ops) {
-      const d = result ?? zerosLike(x);
-      const { forX, sum, weighted } = gradient([x, scale], { normal, inverse, d }, ops);
-      // Only a second derivative reaches the saved values.
-      const saved =
-        dNormal === null && dInverse === null
-          ? null
-          : standardizeGradient({ y: normal, inverse }, [dNormal, null, dInverse], ops);
-      const whole = saved === null ? forX : add(forX, reshape(saved, x.shape));
-      return [whole, sumTo(weighted, scale.shape, ops), sumTo(sum, shift.shape, ops)];
-    },
-    lowering: {
-      default(
-        emit,
-        {
-          inputs: [x, scale, shift],
-          inputTypes: [type, { shape: rows }],
-          outputTypes: [, grouped],
-          attributes: { epsilon },
-        },
-      ) {
-        const [batch, channels] = type.shape;
-        const positions = elementCount(type.shape.slice(2));
-        const width = grouped.shape[2];
-        const flat = emit.node('Reshape', [x, emit.ints(grouped.shape)]);
-        const [normal, , inverse] = emitStandardize(emit, flat, { dtype: type.dtype, width, epsilon });
-        const column = (name: string) => emit.node('Reshape', [name, emit.ints([rows[0], channels, 1])]);
-        const lines = emit.node('Reshape', [normal, emit.ints([batch, channels, positions])]);
-        const result = emit.node('Add', [emit.node('Mul', [lines, column(scale)]), column(shift)]);
-        return [emit.node('Reshape', [result, emit.ints(type.shape)]), normal, inverse];
-      },
-    },
-    reference([x, scale, shift], { groups, epsilon }) {
-      const [normal, , inverse] = standardizeRows(x, groupWidth(x.shape, groups), epsilon);
-      const [, channels] = x.shape;
-      const positions = elementCount(x.shape.slice(2));
-      const result = normal.map((value, i) => {
-        const line = Math.floor(i / positions);
-        const at = (scale.shape[0] === 1 ? 0 : Math.floor(line / channels)) * channels + (line % channels);
-        return value * scale.data[at] + shift.data[at];
-      });
-      return [result, normal, inverse];
-    },
-    examples: [
-      { inputs: shapes([2, 4, 3, 2], 2), attributes: { groups: 2, epsilon: 1e-5 } },
-      { inputs: shapes([3, 4, 5], 1), attributes: { groups: 4, epsilon: 1e-2 } },
-    ],
-    counterexamples: [
-      {
-        inputs: shapes([2, 4, 3], 2).map(({ shape }) => ({ dtype: 'float32', shape })),
-        attributes: { groups: 3, epsilon: 1e-5 },
-        message: /to divide 4 channels/,
-      },
-      {
-        inputs: [
-          [2, 4, 3],
-          [1, 3],
-          [1, 4],
-        ].map((shape) => ({ dtype: 'float32', shape })),
-        attributes: { groups: 2, epsilon: 1e-5 },
-        message: /to be \[channels\] = \[4\]/,
-      },
-    ],
+const inOneDtype: Primitive<GroupNormAttributes> = {
+  name: 'groupNorm',
+  outputTypes,
+  gradient({ inputs: [x, scale, shift], outputs: [, normal, inverse] }, [result, dNormal, dInverse], ops) {
+    const d = result ?? zerosLike(x);
+    const { forX, sum, weighted } = gradient([x, scale], { normal, inverse, d }, ops);
+    // Only a second derivative reaches the saved values.
+    const saved =
+      dNormal === null && dInverse === null
+        ? null
+        : standardizeGradient({ y: normal, inverse }, [dNormal, null, dInverse], ops);
+    const whole = saved === null ? forX : add(forX, reshape(saved, x.shape));
+    return [whole, sumTo(weighted, scale.shape, ops), sumTo(sum, shift.shape, ops)];
   },
-  2,
-);
+  lowering: {
+    default(
+      emit,
+      {
+        inputs: [x, scale, shift],
+        inputTypes: [type, { shape: rows }],
+        outputTypes: [, grouped],
+        attributes: { epsilon },
+      },
+    ) {
+      const [batch, channels] = type.shape;
+      const positions = elementCount(type.shape.slice(2));
+      const width = grouped.shape[2];
+      const flat = emit.node('Reshape', [x, emit.ints(grouped.shape)]);
+      const [normal, , inverse] = emitStandardize(emit, flat, { dtype: type.dtype, width, epsilon });
+      const column = (name: string) => emit.node('Reshape', [name, emit.ints([rows[0], channels, 1])]);
+      const lines = emit.node('Reshape', [normal, emit.ints([batch, channels, positions])]);
+      const result = emit.node('Add', [emit.node('Mul', [lines, column(scale)]), column(shift)]);
+      return [emit.node('Reshape', [result, emit.ints(type.shape)]), normal, inverse];
+    },
+  },
+  reference([x, scale, shift], { groups, epsilon }) {
+    const [normal, , inverse] = standardizeRows(x, groupWidth(x.shape, groups), epsilon);
+    const [, channels] = x.shape;
+    const positions = elementCount(x.shape.slice(2));
+    const result = normal.map((value, i) => {
+      const line = Math.floor(i / positions);
+      const at = (scale.shape[0] === 1 ? 0 : Math.floor(line / channels)) * channels + (line % channels);
+      return value * scale.data[at] + shift.data[at];
+    });
+    return [result, normal, inverse];
+  },
+  examples: [
+    { inputs: shapes([2, 4, 3, 2], 2), attributes: { groups: 2, epsilon: 1e-5 } },
+    { inputs: shapes([3, 4, 5], 1), attributes: { groups: 4, epsilon: 1e-2 } },
+  ],
+  counterexamples: [
+    {
+      inputs: shapes([2, 4, 3], 2).map(({ shape }) => ({ dtype: 'float32', shape })),
+      attributes: { groups: 3, epsilon: 1e-5 },
+      message: /to divide 4 channels/,
+    },
+    {
+      inputs: [
+        [2, 4, 3],
+        [1, 3],
+        [1, 4],
+      ].map((shape) => ({ dtype: 'float32', shape })),
+      attributes: { groups: 2, epsilon: 1e-5 },
+      message: /to be \[channels\] = \[4\]/,
+    },
+  ],
+};
+
+/** scale n + shift, with n the x normalised over each group of channels and all positions [wu:18]; also n and the inverse deviation. */
+export const groupNormPrimitive = throughFloat32(inOneDtype, 2);
 
 export interface GroupNormOptions {
   /** Factor, [channels] or [batch, channels]; absent means 1. */
