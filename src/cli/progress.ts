@@ -57,6 +57,11 @@ export function showEvent(progress: Progress, event: RunEvent): void {
 
 const integers = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 
+/** Loss scaling as a part of a line: the factor as the power of two that it is. */
+function lossScaleText({ value, skipped }: { readonly value: number; readonly skipped: number }): string {
+  return `loss scale 2^${Math.log2(value)}${skipped === 0 ? '' : `, ${integers.format(skipped)} updates skipped`}`;
+}
+
 /** An event as a line of text. */
 export function describeEvent(event: RunEvent): string {
   switch (event.kind) {
@@ -66,6 +71,7 @@ export function describeEvent(event: RunEvent): string {
         `loss ${event.loss.toFixed(4)}`,
         ...(event.codes === undefined ? [] : [`${integers.format(event.codes.used)} codes`]),
         ...(event.pairing === undefined ? [] : [`${event.pairing.reassigned} of ${event.pairing.rows} reassigned`]),
+        ...(event.lossScale === undefined ? [] : [lossScaleText(event.lossScale)]),
         ...(event.target === undefined ? [] : [`own weight ${event.target.weight.toFixed(2)}`]),
         `${integers.format(event.imagesPerSecond)} images/s`,
         `${formatDuration(event.secondsLeft)} left`,

@@ -1,14 +1,21 @@
 /** Element types of tensors, with their ONNX codes and host arrays. */
 import { createHash } from 'node:crypto';
 
-export type DType = 'float32' | 'float64' | 'int32' | 'int64' | 'uint8' | 'bool';
+/** Element type. `float16` is for values within graphs: no input or output has it. */
+export type DType = HostDType | 'float16';
 
-/** Host array that holds a tensor's elements, row-major. A bool is one byte, 0 or 1. */
+/** Element types that the host has numbers for: those of inputs and outputs. */
+export const hostDTypes = ['float32', 'float64', 'int32', 'int64', 'uint8', 'bool'] as const;
+
+export type HostDType = (typeof hostDTypes)[number];
+
+/** Host array that holds a tensor's elements, row-major. A bool is one byte, 0 or 1; float16 constants are held as float32. */
 export type HostArray = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
 
 interface DTypeFacts {
   /** `TensorProto.DataType` code of ONNX; also `ONNXTensorElementDataType` of the C API. */
   readonly onnxCode: number;
+  /** Of an element in a runtime's memory. */
   readonly bytes: number;
   readonly isFloat: boolean;
   /** Prefix of the dtype in a printed graph. */
@@ -16,6 +23,7 @@ interface DTypeFacts {
 }
 
 export const dtypeFacts: { readonly [K in DType]: DTypeFacts } = {
+  float16: { onnxCode: 10, bytes: 2, isFloat: true, short: 'f16' },
   float32: { onnxCode: 1, bytes: 4, isFloat: true, short: 'f32' },
   float64: { onnxCode: 11, bytes: 8, isFloat: true, short: 'f64' },
   int32: { onnxCode: 6, bytes: 4, isFloat: false, short: 'i32' },
@@ -26,8 +34,9 @@ export const dtypeFacts: { readonly [K in DType]: DTypeFacts } = {
 
 /** A zeroed host array over fresh or given memory. */
 export function hostArray(dtype: DType, length: number, buffer?: ArrayBuffer): HostArray {
-  const memory = buffer ?? new ArrayBuffer(length * dtypeFacts[dtype].bytes);
-  switch (dtype) {
+  const held = dtype === 'float16' ? 'float32' : dtype;
+  const memory = buffer ?? new ArrayBuffer(length * dtypeFacts[held].bytes);
+  switch (held) {
     case 'float32':
       return new Float32Array(memory, 0, length);
     case 'float64':
@@ -40,6 +49,21 @@ export function hostArray(dtype: DType, length: number, buffer?: ArrayBuffer): H
     case 'bool':
       return new Uint8Array(memory, 0, length);
   }
+}
+
+/** Largest finite float16, and the exponent of the smallest normal one. */
+const largestFloat16 = 65504;
+const lowestExponent16 = -14;
+
+/** The float16 nearest to a number, of two equally near the even one; beyond 65520 an infinity. */
+export function toFloat16(x: number): number {
+  if (!Number.isFinite(x) || x === 0) return x;
+  const exponent = Math.max(Math.floor(Math.log2(Math.abs(x))), lowestExponent16);
+  // A float64 of this size has steps of 2^(exponent - 10), those of float16: the sum is rounded to them.
+  const shift = Math.sign(x) * 1.5 * 2 ** (exponent + 42);
+  const rounded = x + shift - shift;
+  if (Math.abs(rounded) > largestFloat16) return Math.sign(x) * Number.POSITIVE_INFINITY;
+  return rounded === 0 ? 0 * x : rounded;
 }
 
 /** Arrays of at most this many bytes are keys themselves, longer ones by their hash. */

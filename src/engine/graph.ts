@@ -142,7 +142,7 @@ export function closeGraph(inputs: readonly NamedTensor[], outputs: readonly Nam
 }
 
 /** How a call is made again on other tensors. */
-type Apply = (primitive: Primitive, inputs: readonly Tensor[], attributes: Attributes) => readonly Tensor[];
+export type Apply = (primitive: Primitive, inputs: readonly Tensor[], attributes: Attributes) => readonly Tensor[];
 
 /**
  * Outputs of the graph's function applied to tensors, by name: the inverse of tracing.
@@ -166,12 +166,28 @@ export function inlineGraph(
     }
     tensors[value] = given;
   }
-  for (const { primitive, attributes, inputs: from, outputs: to } of graph.calls) {
+  makeCalls(graph, tensors, apply);
+  return Object.fromEntries(graph.outputs.map(({ name, value }) => [name, tensors[value]]));
+}
+
+/** Makes the graph's calls. @param tensors  by number of value: those of the inputs are there, those of results are added. */
+function makeCalls({ calls }: Graph, tensors: Tensor[], apply: Apply): void {
+  for (const { primitive, attributes, inputs: from, outputs: to } of calls) {
     const operands = from.map((value) => tensors[value]);
     const results = apply(primitive, operands, attributes);
     for (const [index, value] of to.entries()) tensors[value] = results[index];
   }
-  return Object.fromEntries(graph.outputs.map(({ name, value }) => [name, tensors[value]]));
+}
+
+/**
+ * Outputs of a graph whose calls are made in another way, in order.
+ * @param inputs  in the order of the graph's; of their shapes, but of any dtype that `apply` can deal with.
+ */
+export function remakeCalls(graph: Graph, inputs: readonly Tensor[], apply: Apply): Tensor[] {
+  const tensors = new Array<Tensor>(graph.values.length);
+  for (const [index, { value }] of graph.inputs.entries()) tensors[value] = inputs[index];
+  makeCalls(graph, tensors, apply);
+  return graph.outputs.map(({ value }) => tensors[value]);
 }
 
 /** Fresh placeholders for the graph's inputs, by name. */

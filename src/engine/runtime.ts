@@ -2,7 +2,7 @@
  * What flowloom asks of a machine that executes graphs. `native/` implements it on the ONNX Runtime C API; a browser runtime
  * can implement it on onnxruntime-web. Everything above this file sees only these interfaces.
  */
-import type { DType, HostArray } from './dtype.ts';
+import type { HostArray, HostDType } from './dtype.ts';
 
 /** Execution provider: where kernels run. */
 export type Provider = 'cpu' | 'webgpu' | 'cuda';
@@ -10,7 +10,7 @@ export type Provider = 'cpu' | 'webgpu' | 'cuda';
 /** Name, dtype and shape of a graph's input or output. Shapes are fixed: every dimension is a known integer. */
 export interface TensorSpec {
   readonly name: string;
-  readonly dtype: DType;
+  readonly dtype: HostDType;
   readonly shape: readonly number[];
 }
 

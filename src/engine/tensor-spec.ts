@@ -3,6 +3,18 @@ import { ShapeError } from '../errors.ts';
 import { type HostArray, isHostArrayOf } from './dtype.ts';
 import type { TensorSpec } from './runtime.ts';
 import { elementCount, formatShape } from './shape.ts';
+import type { TensorType } from './tensor.ts';
+
+/** Spec of a graph's input or output. @throws ShapeError for float16, which the host has no numbers for. */
+export function tensorSpec(name: string, { dtype, shape }: TensorType): TensorSpec {
+  if (dtype !== 'float16') return { name, dtype, shape };
+  throw new ShapeError({
+    expected: 'inputs and outputs that the host can hold',
+    got: `\`${name}\` of float16`,
+    where: 'engine/tensor-spec',
+    remedy: '`cast` within the graph',
+  });
+}
 
 /** A spec without its name, as messages show it: "float32 [2, 3]". */
 export function describeSpec({ dtype, shape }: Omit<TensorSpec, 'name'>): string {

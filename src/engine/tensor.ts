@@ -3,7 +3,7 @@
  * and no elements until a runtime executes the graph.
  */
 import { ShapeError } from '../errors.ts';
-import { type DType, dtypeFacts, type HostArray, hostArray } from './dtype.ts';
+import { type DType, dtypeFacts, type HostArray, hostArray, toFloat16 } from './dtype.ts';
 import type { Primitive } from './primitive.ts';
 import { formatShape, type Shape, sameShape } from './shape.ts';
 
@@ -77,6 +77,7 @@ export function sameType(a: TensorType, b: TensorType): boolean {
 
 /** Smallest and largest value of each dtype that is not a float. */
 const integerRange: { readonly [K in DType]: readonly [number, number] | null } = {
+  float16: null,
   float32: null,
   float64: null,
   int32: [-(2 ** 31), 2 ** 31 - 1],
@@ -94,8 +95,9 @@ export function elementsOf(dtype: DType, values: ArrayLike<number>): HostArray {
   const range = integerRange[dtype];
   if (range === null) {
     // Floats: one copy.
-    (array as Float32Array | Float64Array).set(values);
-    return array;
+    const floats = array as Float32Array | Float64Array;
+    floats.set(values);
+    return dtype === 'float16' ? floats.map(toFloat16) : floats;
   }
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
@@ -130,8 +132,8 @@ export function requireSameDtype(inputs: readonly TensorType[], where: string, a
 }
 
 /** What carries a gradient. */
-export const FLOATS: readonly DType[] = ['float32', 'float64'];
+export const FLOATS: readonly DType[] = ['float32', 'float64', 'float16'];
 /** What arithmetic applies to. */
-export const NUMBERS: readonly DType[] = ['float32', 'float64', 'int32', 'int64'];
+export const NUMBERS: readonly DType[] = ['float32', 'float64', 'float16', 'int32', 'int64'];
 /** What an index may be. */
 export const INDICES: readonly DType[] = ['int32', 'int64'];

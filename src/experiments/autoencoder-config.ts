@@ -77,5 +77,9 @@ export function autoencoderFaults({ autoencoder, loss, training, data, runtime }
     warmupImages <= training.images,
     `Expected \`training.schedule.warmupImages\` to be at most \`training.images\` = ${training.images}; got ${warmupImages}.`,
   );
+  demand(
+    training.precision === 'float32',
+    'Gradients of an autoencoder are of several losses that weigh each other, and scaling is built for one: expected `training.precision` to be float32; got mixed.',
+  );
   return faults;
 }

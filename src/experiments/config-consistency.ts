@@ -54,6 +54,7 @@ export function crossFaults(config: RunConfig): string[] {
     warmupImages <= training.images,
     `Expected \`training.schedule.warmupImages\` to be at most \`training.images\` = ${training.images}; got ${warmupImages}.`,
   );
+  demandOfPrecision(config, demand);
   demand(!training.inPlace || config.runtime.provider !== 'webgpu', inPlaceOnWebgpu);
   demandOfEvaluation(config, demand);
   const guided = sampling.guidance !== null;
@@ -83,6 +84,18 @@ function demandOfLatent({ data, latent }: RunConfig, demand: Demand): void {
       `Expected \`latent.normalization\` to have as many means as deviations; got ${mean.length} and ${deviation.length}.`,
     );
   }
+}
+
+/** ONNX Runtime's CPU provider converts float16 to float32 and back around its kernels. */
+function demandOfPrecision({ training, runtime }: RunConfig, demand: Demand): void {
+  demand(
+    training.precision === 'float32' || !training.inPlace,
+    '`training.precision` mixed skips updates whose gradient overflows, and `training.inPlace` leaves no state to go back to: expected `training.inPlace` to be false; got true.',
+  );
+  demand(
+    training.precision === 'float32' || runtime.provider !== 'cpu',
+    '`training.precision` mixed needs float16 kernels, which provider cpu has not: steps would be slower and less exact. Expected `runtime.provider` to be webgpu or cuda; got cpu. Try `training.precision` float32.',
+  );
 }
 
 /** What can be the best is measured. */

@@ -31,7 +31,9 @@ export interface FolderRequest {
 function identity(config: AnyConfig): string {
   if ('stages' in config) return JSON.stringify(config);
   const { runtime: _runtime, name: _name, ...rest } = config;
-  const training = { ...config.training, rematerialise: null, inPlace: null };
+  // In mixed precision, what is computed again is rounded again, and not always in the same places.
+  const { rematerialise, precision } = config.training;
+  const training = { ...config.training, rematerialise: precision === 'mixed' ? rematerialise : null, inPlace: null };
   if (!('sampling' in rest)) return JSON.stringify({ ...rest, training });
   const { sampling, latent, ...others } = rest;
   // Where samples are judged, how they are made belongs to the run.

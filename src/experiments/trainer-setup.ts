@@ -48,6 +48,7 @@ export function stepParts(
     accumulate: training.accumulate,
     corrected,
     rematerialise: training.rematerialise,
+    precision: training.precision,
   };
 }
 

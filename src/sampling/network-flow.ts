@@ -6,6 +6,7 @@ import type { Runtime, TensorSpec } from '../engine/runtime.ts';
 import { elementCount } from '../engine/shape.ts';
 import { createStepper, type Stepper } from '../engine/stepper.ts';
 import { placeholder, type Tensor, type TensorType } from '../engine/tensor.ts';
+import { tensorSpec } from '../engine/tensor-spec.ts';
 import { isTensor, isTensorType, type TensorTree, type TypeTree, tensorType } from '../engine/trace.ts';
 import { flattenTree, mapTree } from '../engine/tree.ts';
 import type { Model, ModelInputs } from '../models/model.ts';
@@ -27,7 +28,7 @@ const PREFIX = 'parameters';
 /** The state of a network's parameters: their specs, named by their paths behind `parameters.`. */
 export function parameterSpecs({ parameterTypes }: Pick<NetworkFlowOptions, 'parameterTypes'>): TensorSpec[] {
   const types = flattenTree<TensorType>(parameterTypes, isTensorType);
-  return types.map(([path, type]) => ({ name: `${PREFIX}.${path}`, ...type }));
+  return types.map(([path, type]) => tensorSpec(`${PREFIX}.${path}`, type));
 }
 
 /** Fills the state of `parameterSpecs`. @throws ShapeError if a value is of another size. */

@@ -123,7 +123,7 @@ function trainerOver(stepper: Stepper, options: AutoencoderTrainerOptions, codes
   const { parts, seed } = options;
   const progress = { imagesSeen: 0, updates: 0 };
   const imagesPerStep = parts.batch * parts.accumulate;
-  const saved = { state: autoencoderStateTypes(parts), host: codes, seed };
+  const saved = { state: autoencoderStateTypes(parts), hosts: [codes], seed };
   return {
     imagesPerStep,
     get imagesSeen() {

@@ -19,6 +19,8 @@ export interface FailedStep {
   readonly scalars: HostArrays;
   readonly imagesSeen: number;
   readonly results: { readonly loss: number; readonly gradientNorm: number };
+  /** Whether it was computed in mixed precision; default false. */
+  readonly mixed?: boolean;
 }
 
 /** Runs a graph's diagnosis on the step's state and batch. @returns its message, or `null` if every value is finite. */
@@ -63,6 +65,7 @@ export async function nonFiniteError(runtime: Runtime, step: FailedStep): Promis
     got: `loss ${loss}, gradient norm ${gradientNorm}: ${found ?? 'every value is finite when the step is repeated'}`,
     where: 'training/trainer step',
     remedy:
+      (step.mixed === true ? 'training.precision float32, as float16 ends at 65504; ' : '') +
       'a smaller training.optimizer.learningRate, a smaller training.clip, or data without extreme values; the last checkpoint is whole',
   });
 }

@@ -1,11 +1,13 @@
 /** The graphs of training: one step, its two halves for gradient accumulation, evaluation, and the network alone. */
 import { gradient } from '../engine/gradient.ts';
 import { closeGraph, type Graph } from '../engine/graph.ts';
-import { add, multiply, reduceMean, subtract } from '../engine/ops.ts';
+import { inMixedPrecision } from '../engine/mixed-precision.ts';
+import { add, divide, multiply, reduceMean, subtract } from '../engine/ops.ts';
 import type { StateGroups } from '../engine/state-store.ts';
 import { nextName } from '../engine/stepper.ts';
 import { placeholder, type Tensor, type TensorType } from '../engine/tensor.ts';
-import { isTensorType, type TensorTree, type TypeTree, tensorType } from '../engine/trace.ts';
+import { tensorSpec } from '../engine/tensor-spec.ts';
+import { isTensor, isTensorType, type TensorTree, type TypeTree, tensorType } from '../engine/trace.ts';
 import { flattenTree } from '../engine/tree.ts';
 import type { Rematerialisation } from '../models/layers/rematerialisation.ts';
 import type { ApplyOptions, Model } from '../models/model.ts';
@@ -21,6 +23,12 @@ import {
   type UpdateParts,
 } from './parameter-update.ts';
 
+/**
+ * What a step computes in. `mixed`: the network in float16 where it can be, from float32 parameters, with a scaled loss; see
+ * `inMixedPrecision`. The loss, the update and evaluation are float32 in either.
+ */
+export type Precision = 'float32' | 'mixed';
+
 export interface StepParts extends UpdateParts {
   readonly model: Model;
   /** Types of the model's parameters, in the form of its tree. */
@@ -34,6 +42,8 @@ export interface StepParts extends UpdateParts {
   readonly corrected?: boolean;
   /** What the gradient computes again instead of keeping it; default `nothing`. */
   readonly rematerialise?: Rematerialisation;
+  /** Default `float32`. */
+  readonly precision?: Precision;
 }
 
 /** Types of the batch's inputs by name. */
@@ -54,38 +64,60 @@ function trainingTypes(parts: StepParts): Record<string, TensorType> {
   return parts.corrected === true ? { ...types, correction: types.target } : types;
 }
 
+/** The scalar that a step in mixed precision takes: the factor on the loss. */
+function scaleTypes({ precision }: StepParts): Record<string, TensorType> {
+  return precision === 'mixed' ? { lossScale: tensorType([]) } : {};
+}
+
+/** How the network is applied. */
+type LossOptions = ApplyOptions & { readonly precision?: Precision };
+
 /** Loss of each sample, [batch]. */
 function batchLosses(
   { model, path }: Pick<StepParts, 'model' | 'path'>,
   parameters: TensorTree,
   inputs: Readonly<Record<string, Tensor>>,
-  options: ApplyOptions = {},
+  { precision = 'float32', ...options }: LossOptions = {},
 ): Tensor {
   const { source, target, time, labels = null, jitter = null, correction = null } = inputs;
   const { xt, velocity } = path.sample({ source, target, time, jitter });
   const wanted = correction === null ? velocity : add(velocity, correction);
-  return velocityLoss(model.apply(parameters, { x: xt, time, labels }, options), wanted);
+  const prediction = model.apply(parameters, { x: xt, time, labels }, options);
+  if (precision === 'float32') return velocityLoss(prediction, wanted);
+  const tensors = flattenTree<Tensor>(parameters, isTensor).map(([, tensor]) => tensor);
+  const [mixed] = inMixedPrecision([prediction], [...tensors, xt, time, ...(labels === null ? [] : [labels])]);
+  return velocityLoss(mixed, wanted);
 }
 
 /** Mean loss of a batch whose gradient is taken. */
 function trainingLoss(
-  { rematerialise = 'nothing', ...parts }: StepParts,
+  { rematerialise = 'nothing', precision = 'float32', ...parts }: StepParts,
   parameters: TensorTree,
   inputs: Readonly<Record<string, Tensor>>,
 ): Tensor {
-  return reduceMean(batchLosses(parts, parameters, inputs, { rematerialise }));
+  return reduceMean(batchLosses(parts, parameters, inputs, { rematerialise, precision }));
+}
+
+/** Gradients of the loss, float32; where it is scaled, within the network only. */
+function lossGradients(
+  loss: Tensor,
+  ports: Ports,
+  { lossScale }: Readonly<Record<string, Tensor | undefined>>,
+): readonly Tensor[] {
+  const tensors = ports.map(([, tensor]) => tensor);
+  if (lossScale === undefined) return gradient(loss, tensors);
+  // Exact, as the factor is a power of two.
+  const inverse = divide(1, lossScale);
+  return gradient(multiply(loss, lossScale), tensors).map((part) => multiply(part, inverse));
 }
 
 /** One whole training step: forward, backward, clipping, optimiser, average. Results: `loss` and `gradientNorm`, []. */
 export function stepGraph(parts: StepParts): Graph {
   const { tree, ports } = parameterInputs(parts.parameters, PARAMETERS);
   const batch = placeholders(trainingTypes(parts));
-  const scalars = placeholders(scalarTypes(parts));
+  const scalars = placeholders({ ...scalarTypes(parts), ...scaleTypes(parts) });
   const loss = trainingLoss(parts, tree, batch.inputs);
-  const gradients = gradient(
-    loss,
-    ports.map(([, tensor]) => tensor),
-  ) as readonly Tensor[];
+  const gradients = lossGradients(loss, ports, scalars.inputs);
   const { inputs, outputs, norm } = clippedUpdate(parts, ports, { gradients, scalars: scalars.inputs });
   return closeGraph(
     [...ports, ...inputs, ...batch.ports, ...scalars.ports],
@@ -97,17 +129,15 @@ export function stepGraph(parts: StepParts): Graph {
 export function accumulateGraph(parts: StepParts): Graph {
   const { tree, ports } = parameterInputs(parts.parameters, PARAMETERS);
   const batch = placeholders(trainingTypes(parts));
+  const scalars = placeholders(scaleTypes(parts));
   const loss = trainingLoss(parts, tree, batch.inputs);
-  const gradients = gradient(
-    loss,
-    ports.map(([, tensor]) => tensor),
-  ) as readonly Tensor[];
+  const gradients = lossGradients(loss, ports, scalars.inputs);
   const sums: Ports = ports.map(([name, tensor]) => [
     `accumulated${name.slice(PARAMETERS.length)}`,
     placeholder(tensor),
   ]);
   const outputs: Ports = sums.map(([name, sum], index) => [nextName(name), add(sum, gradients[index])]);
-  return closeGraph([...ports, ...sums, ...batch.ports], [...outputs, ['loss', loss]]);
+  return closeGraph([...ports, ...sums, ...batch.ports, ...scalars.ports], [...outputs, ['loss', loss]]);
 }
 
 /** Second half: updates with the mean of the accumulated gradients and empties them. Result: `gradientNorm`, []. */
@@ -140,8 +170,7 @@ export function stateTypes({
   accumulate,
 }: Pick<StepParts, 'parameters' | 'optimizer' | 'ema' | 'accumulate'>): StateGroups {
   const leaves = flattenTree<TensorType>(parameters, isTensorType);
-  const group = (prefix: string) =>
-    leaves.map(([path, type]) => ({ name: `${prefix}.${path}`, dtype: type.dtype, shape: type.shape }));
+  const group = (prefix: string) => leaves.map(([path, type]) => tensorSpec(`${prefix}.${path}`, type));
   return {
     parameters: group(PARAMETERS),
     optimizer: optimizer.slots.flatMap((slot) => group(`optimizer.${slot}`)),

@@ -82,7 +82,7 @@ function finite(name: string, values: HostArray): HostArray {
  */
 export function stateTensors(
   stepper: Stepper,
-  { state, host }: Pick<RestoredParts, 'state' | 'host'>,
+  { state, hosts }: Pick<RestoredParts, 'state' | 'hosts'>,
 ): Map<string, CheckpointTensor | DeferredTensor> {
   const tensors = new Map<string, CheckpointTensor | DeferredTensor>(
     savedSpecs(state).map(({ name, dtype, shape }) => {
@@ -90,8 +90,10 @@ export function stateTensors(
       return [name, { dtype: safetensor(hostArray(dtype, 0)).dtype, shape, fetch }];
     }),
   );
-  for (const [name, data] of Object.entries(host.state())) {
-    tensors.set(`${host.prefix}${name}`, { shape: [data.length], data });
+  for (const host of hosts) {
+    for (const [name, data] of Object.entries(host.state())) {
+      tensors.set(`${host.prefix}${name}`, { shape: [data.length], data });
+    }
   }
   return tensors;
 }
@@ -99,7 +101,7 @@ export function stateTensors(
 /** What the state to be restored is made of. */
 interface RestoredParts {
   readonly state: StateGroups;
-  readonly host: HostState;
+  readonly hosts: readonly HostState[];
   readonly seed: number;
 }
 
@@ -107,7 +109,7 @@ interface RestoredParts {
 export async function restoreState(
   stepper: Stepper,
   checkpoint: Checkpoint,
-  { state: groups, host, seed }: RestoredParts,
+  { state: groups, hosts, seed }: RestoredParts,
 ): Promise<void> {
   const { facts, path } = checkpoint;
   const refuse = (expected: string, got: string) =>
@@ -134,7 +136,8 @@ export async function restoreState(
     state[name] = data;
     tensors.delete(name);
   }
-  host.restore(hostArrays(tensors, host.prefix, refuse));
+  checkForeign(tensors, hosts, refuse);
+  for (const host of hosts) host.restore(namedArrays(tensors, host.prefix));
   await stepper.writeState(state);
 }
 
@@ -143,24 +146,26 @@ export async function readCouplingState(checkpoint: Checkpoint): Promise<NamedAr
   return namedArrays(await readCheckpoint(checkpoint, COUPLING_PREFIX), COUPLING_PREFIX);
 }
 
-/** Arrays beside the tensors, from what the networks and the optimiser have left. */
-function hostArrays(
+/** @throws CheckpointError if what the networks and the optimiser have left is nobody's. */
+function checkForeign(
   tensors: ReadonlyMap<string, CheckpointTensor>,
-  prefix: string,
+  hosts: readonly HostState[],
   refuse: (expected: string, got: string) => CheckpointError,
-): NamedArrays {
-  const foreign = [...tensors.keys()].filter((name) => !name.startsWith(prefix));
+): void {
+  const foreign = [...tensors.keys()].filter((name) => !hosts.some(({ prefix }) => name.startsWith(prefix)));
   if (foreign.length > 0) {
     throw refuse('tensors of this model and optimiser only', `also \`${foreign.slice(0, 3).join('`, `')}\``);
   }
-  return namedArrays(tensors, prefix);
 }
 
+/** Arrays beside the tensors whose name begins with a prefix, without it. */
 function namedArrays(tensors: ReadonlyMap<string, CheckpointTensor>, prefix: string): NamedArrays {
   return Object.fromEntries(
-    [...tensors].map(([name, { data }]) => [
-      name.slice(prefix.length),
-      data as Int32Array | Uint32Array | Float64Array, // what `state` gives
-    ]),
+    [...tensors]
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, { data }]) => [
+        name.slice(prefix.length),
+        data as Int32Array | Uint32Array | Float64Array, // what `state` gives
+      ]),
   );
 }

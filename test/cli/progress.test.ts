@@ -55,6 +55,12 @@ describe('progress', () => {
     expect(describeEvent({ ...measured, peakMemoryBytes: 812.3 * 2 ** 20 })).toMatch(
       / {2}2:43 left {2}at most 812 MiB$/,
     );
+    expect(describeEvent({ ...measured, lossScale: { value: 32_768, skipped: 0 } })).toMatch(
+      /loss 0.3125 {2}loss scale 2\^15 {2}351/,
+    );
+    expect(describeEvent({ ...measured, lossScale: { value: 1, skipped: 1234 } })).toMatch(
+      / {2}loss scale 2\^0, 1,234 updates skipped {2}/,
+    );
     expect(describeEvent({ ...measured, peakMemoryBytes: 2.25 * 2 ** 30 })).toMatch(/at most 2\.3 GiB$/);
   });
 

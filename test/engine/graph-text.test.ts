@@ -132,7 +132,7 @@ describe('text of another form is refused', () => {
   test.each([
     ['an empty text', '', 'line 1'],
     ['an unknown line', replaced(0, 'input x: f32[2]'), 'a line that defines an input, a call or an output'],
-    ['an unknown dtype', replaced(0, 'input "x" = %0: f16[2]'), 'a type such as f32[2,3]; got f16[2]'],
+    ['an unknown dtype', replaced(0, 'input "x" = %0: bf16[2]'), 'a type such as f32[2,3]; got bf16[2]'],
     ['a size that is no number', replaced(0, 'input "x" = %0: f32[2,]'), 'got f32[2,]'],
     ['values out of order', replaced(0, 'input "x" = %1: f32[2]'), 'a definition of %0; got %1: f32[2]'],
     ['a huge index', replaced(0, 'input "x" = %4294967294: f32[2]'), 'line 1'],

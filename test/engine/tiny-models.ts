@@ -1,5 +1,5 @@
 /** Small ONNX models for tests of runtimes. */
-import type { DType } from '../../src/engine/dtype.ts';
+import type { HostDType } from '../../src/engine/dtype.ts';
 import {
   type OnnxAttribute,
   type OnnxGraph,
@@ -9,7 +9,7 @@ import {
 } from '../../src/engine/onnx/model-proto.ts';
 import type { OnnxModel, TensorSpec } from '../../src/engine/runtime.ts';
 
-export function spec(name: string, shape: readonly number[] = [], dtype: DType = 'float32'): TensorSpec {
+export function spec(name: string, shape: readonly number[] = [], dtype: HostDType = 'float32'): TensorSpec {
   return { name, dtype, shape };
 }
 

@@ -54,6 +54,13 @@ describe('the config of an autoencoder', () => {
   Expected \`data.size\` to be \`autoencoder.size\` = 60; got 32.`);
   });
 
+  it('trains in float32, and says why not otherwise', () => {
+    const mixed = { ...small, training: { ...small.training, precision: 'mixed' }, runtime: { provider: 'cuda' } };
+    expect(() => parseAutoencoderConfig(mixed, 'mixed')).toThrow(
+      /several losses that weigh each other, .*expected `training.precision` to be float32; got mixed/,
+    );
+  });
+
   it('has the JSON Schema schema/autoencoder.schema.json (scripts/write-schema.ts writes it)', () => {
     const written: unknown = JSON.parse(readFileSync(join(root, 'schema/autoencoder.schema.json'), 'utf8'));
     expect(written).toEqual(autoencoderJsonSchema());

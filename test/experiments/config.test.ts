@@ -96,6 +96,23 @@ describe('a config', () => {
     ]);
   });
 
+  it('refuses mixed precision on a processor, and says why; graphics processors may have it', () => {
+    const mixed = 'training.precision=mixed';
+    expect(readConfig('fashion-unet').training.precision).toBe('float32');
+    expect(faultsOf(() => readConfig('fashion-unet', { set: [mixed] }))).toEqual([
+      'The config fashion-unet has a fault:',
+      '`training.precision` mixed needs float16 kernels, which provider cpu has not: steps would be slower and less exact. Expected `runtime.provider` to be webgpu or cuda; got cpu. Try `training.precision` float32.',
+    ]);
+    const inPlace = { set: [mixed, 'runtime.provider=cuda', 'training.inPlace=true'] };
+    expect(faultsOf(() => readConfig('fashion-unet', inPlace))[1]).toMatch(
+      /leaves no state to go back to: expected `training.inPlace` to be false; got true/,
+    );
+    for (const provider of ['webgpu', 'cuda']) {
+      const config = readConfig('fashion-unet', { set: [mixed, `runtime.provider=${provider}`] });
+      expect(config.training.precision).toBe('mixed');
+    }
+  });
+
   it('that is no record is refused with a sentence', () => {
     for (const value of [null, 3, 'x', []]) {
       expect(faultsOf(() => parseConfig(value, 'a.yaml'))[1]).toMatch(/^Expected the config to be a section; got /);

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ConfigError } from '../../src/errors.ts';
 import type { RunConfig } from '../../src/experiments/config.ts';
-import { readLog, runDirectory } from '../../src/experiments/run-directory.ts';
+import { checkDirectory } from '../../src/experiments/hold-run.ts';
+import { readLog, runDirectory, writeRunConfig } from '../../src/experiments/run-directory.ts';
 import type { RunEvent } from '../../src/experiments/run-types.ts';
 import { stream } from '../../src/numerics/stream.ts';
 import { temporaryFolders } from '../data/temporary-folder.ts';
@@ -159,6 +161,35 @@ it('a run that goes on with its blocks rematerialised is bit for bit the one tha
   const saving: RunConfig = { ...config, training: { ...config.training, rematerialise: 'blocks' } };
   await trained(parts, saving, { resume: true });
   expect(state(parts, 128)).toEqual(state(whole, 128));
+});
+
+it('a run in mixed precision may change its provider when it goes on, and not what is computed again', () => {
+  const config = smallConfig('points', { training: { images: 64 }, runtime: { provider: 'webgpu' } });
+  const check = (training: Partial<RunConfig['training']>, next: Partial<RunConfig['training']>) => {
+    const directory = folder();
+    writeRunConfig(directory, { ...config, training: { ...config.training, ...training } });
+    const runtime = { ...config.runtime, provider: 'cuda' } as const;
+    const changed = { ...config, runtime, training: { ...config.training, ...training, ...next } };
+    return () => checkDirectory({ directory, resume: true, config: changed });
+  };
+  expect(check({ precision: 'mixed' }, {})).not.toThrow();
+  expect(check({ precision: 'mixed' }, { rematerialise: 'blocks' })).toThrow(ConfigError);
+  expect(check({ precision: 'float32' }, { rematerialise: 'blocks' })).not.toThrow();
+  expect(check({ precision: 'float32' }, { precision: 'mixed' })).toThrow(ConfigError);
+});
+
+it('a run in mixed precision tells its loss scale in the log', async () => {
+  const config = smallConfig('points', { training: { images: 128 } });
+  const directory = folder();
+  // Below the check of the config: the processor converts float16, slowly.
+  await trained(directory, { ...config, training: { ...config.training, precision: 'mixed' } });
+  const log = readFileSync(runDirectory(directory).log, 'utf8').trim().split('\n');
+  const steps = log.map((line) => JSON.parse(line) as RunEvent).filter((event) => event.kind === 'step');
+  expect(steps.length).toBeGreaterThan(0);
+  for (const { lossScale } of steps) {
+    expect(Number.isInteger(Math.log2(lossScale!.value))).toBe(true);
+    expect(lossScale!.skipped).toBeGreaterThanOrEqual(0);
+  }
 });
 
 it('another seed gives another run', async () => {

@@ -3,7 +3,7 @@
  * session that does nothing else, which serves every provider alike.
  */
 import { RuntimeError } from '../../errors.ts';
-import { type DType, dtypeFacts } from '../dtype.ts';
+import { dtypeFacts, type HostDType } from '../dtype.ts';
 import { encodeModel } from '../onnx/model-proto.ts';
 import type { Provider, TensorSpec } from '../runtime.ts';
 import { type NativeContext, ownNative } from './context.ts';
@@ -13,7 +13,7 @@ import { compile } from './session.ts';
 
 export interface DeviceMemory {
   /** Whether tensors of this dtype live on the device; others live in host memory and are copied in each run. */
-  holds(dtype: DType): boolean;
+  holds(dtype: HostDType): boolean;
   /** A value with undefined contents, without users yet. */
   allocate(spec: TensorSpec): NativeObject;
   /** Copies between values of one spec, wherever they live. @throws RuntimeError while a run is in progress. */
@@ -27,7 +27,7 @@ const deviceAllocator = 0;
 const defaultMemory = 0;
 
 /** Name of each provider's memory, and the dtypes that its kernels take. */
-const memories: { readonly [K in DeviceProvider]: { readonly name: string; readonly dtypes: readonly DType[] } } = {
+const memories: { readonly [K in DeviceProvider]: { readonly name: string; readonly dtypes: readonly HostDType[] } } = {
   webgpu: { name: 'WebGPU_Buffer', dtypes: ['float32', 'int32'] },
   cuda: { name: 'Cuda', dtypes: ['float32', 'float64', 'int32', 'int64', 'uint8', 'bool'] },
 };
@@ -41,7 +41,7 @@ export async function openDeviceMemory(context: NativeContext, provider: DeviceP
     return native;
   };
   try {
-    const copiers = new Map<DType, NativeObject>();
+    const copiers = new Map<HostDType, NativeObject>();
     for (const dtype of dtypes) copiers.set(dtype, hold(await compile(context, identityModel(dtype), {})));
     const allocator = hold(createAllocator(context, provider, copiers.get(dtypes[0]!)!));
     const memory = memoryOver(context, copiers, allocator);
@@ -71,7 +71,7 @@ function createAllocator(
 
 function memoryOver(
   context: NativeContext,
-  copiers: ReadonlyMap<DType, NativeObject>,
+  copiers: ReadonlyMap<HostDType, NativeObject>,
   allocator: NativeObject,
 ): DeviceMemory {
   const { api, executor, hostMemory, ledger } = context;
@@ -108,7 +108,7 @@ function runCopy(
   }
 }
 
-function identityModel(dtype: DType): Uint8Array {
+function identityModel(dtype: HostDType): Uint8Array {
   const copy = { opType: 'Identity', domain: '', name: 'copy', inputs: ['from'], outputs: ['to'], attributes: [] };
   return encodeModel({
     name: 'copy',

@@ -4,8 +4,16 @@ import { type DType, type HostArray, hostArrayKey } from '../dtype.ts';
 import type { Graph, GraphPort } from '../graph.ts';
 import type { OnnxModel, Provider, TensorSpec } from '../runtime.ts';
 import { elementsOf } from '../tensor.ts';
-import type { EmitOptions, Emitter, OnnxAttributeValue } from './lowering.ts';
-import { encodeModel, type OnnxAttribute, type OnnxGraph, type OnnxInitializer, type OnnxNode } from './model-proto.ts';
+import { tensorSpec } from '../tensor-spec.ts';
+import { type EmitOptions, type Emitter, emitCast, type OnnxAttributeValue } from './lowering.ts';
+import {
+  encodeModel,
+  type OnnxAttribute,
+  type OnnxGraph,
+  type OnnxInitializer,
+  type OnnxInnerValue,
+  type OnnxNode,
+} from './model-proto.ts';
 import { overwriting } from './overwriting.ts';
 
 function attribute(name: string, value: OnnxAttributeValue): OnnxAttribute {
@@ -24,7 +32,7 @@ class GraphEmitter implements Emitter {
   readonly collected: OnnxNode[] = [];
   readonly initializers: OnnxInitializer[] = [];
   /** Types of values whose shape could not be inferred. */
-  readonly known: TensorSpec[] = [];
+  readonly known: OnnxInnerValue[] = [];
   /** Optimisers that would harm the model. */
   readonly harmful = new Set<string>();
   readonly #constants = new Map<string, string>();
@@ -76,6 +84,8 @@ class GraphEmitter implements Emitter {
   }
 
   constant(dtype: DType, shape: readonly number[], data: HostArray): string {
+    // ONNX Runtime converts a constant once, when it opens the model.
+    if (dtype === 'float16') return emitCast(this, this.constant('float32', shape, data), dtype);
     const key = `${dtype}[${shape.join(',')}]${hostArrayKey(data)}`;
     let name = this.#constants.get(key);
     if (name === undefined) {
@@ -146,7 +156,7 @@ function withOutputNames(
 }
 
 function specsOf({ values }: Graph, ports: readonly GraphPort[]): TensorSpec[] {
-  return ports.map(({ name, value }) => ({ name, dtype: values[value].dtype, shape: values[value].shape }));
+  return ports.map(({ name, value }) => tensorSpec(name, values[value]));
 }
 
 /** @throws FlowError unless ONNX, where all names of values share one space, can have these. */
@@ -188,7 +198,7 @@ export interface EmittedGraph {
 /**
  * The graph's nodes and constants; inputs and outputs keep their names. Every output is a value of its own: where the graph
  * hands out an input, a constant or one value twice, a copy is emitted.
- * @throws FlowError if two inputs or outputs have the same name, or one has none.
+ * @throws FlowError if two inputs or outputs have the same name, or one has none; ShapeError if one is of float16.
  */
 export function emitGraph(graph: Graph, { name = 'flowloom', ...target }: EmitModelOptions = {}): EmittedGraph {
   const inputs = specsOf(graph, graph.inputs);

@@ -1,5 +1,5 @@
 /** How primitives become ONNX nodes. */
-import type { DType, HostArray } from '../dtype.ts';
+import { type DType, dtypeFacts, type HostArray } from '../dtype.ts';
 import type { Graph } from '../graph.ts';
 import type { Provider } from '../runtime.ts';
 import type { Attributes, TensorType } from '../tensor.ts';
@@ -58,4 +58,19 @@ export interface Lowering<A extends object = Attributes> {
   readonly cpu?: Lower<A>;
   readonly webgpu?: Lower<A>;
   readonly cuda?: Lower<A>;
+}
+
+/** Name of the value as another dtype. */
+export function emitCast(emit: Emitter, name: string, to: DType): string {
+  return emit.node('Cast', [name], { attributes: { to: { int: dtypeFacts[to].onnxCode } } });
+}
+
+/** Sums in float32 what is float16: `reduce` emits the reduction of a value that it is given by name. */
+export function emitReduction(
+  emit: Emitter,
+  { name, dtype }: { readonly name: string; readonly dtype: DType },
+  reduce: (name: string) => string,
+): string {
+  if (dtype !== 'float16') return reduce(name);
+  return emitCast(emit, reduce(emitCast(emit, name, 'float32')), dtype);
 }

@@ -3,7 +3,7 @@
  * and whether its shapes agree, is the caller's matter.
  */
 import { ShapeError } from '../../errors.ts';
-import { type DType, dtypeFacts, type HostArray, isHostArrayOf } from '../dtype.ts';
+import { type DType, dtypeFacts, type HostArray, type HostDType, isHostArrayOf } from '../dtype.ts';
 import type { OnnxModel, TensorSpec } from '../runtime.ts';
 import { elementCount, formatShape } from '../shape.ts';
 import {
@@ -20,7 +20,7 @@ import {
 
 /** A constant tensor without a name, as attributes hold it. */
 export interface OnnxTensor {
-  readonly dtype: DType;
+  readonly dtype: HostDType;
   readonly shape: readonly number[];
   readonly data: HostArray;
 }
@@ -70,6 +70,9 @@ export interface OnnxValueInfo extends Omit<TensorSpec, 'shape'> {
   readonly shape: readonly (number | string)[] | null;
 }
 
+/** The same of a value in between, which may be float16. */
+export type OnnxInnerValue = Omit<OnnxValueInfo, 'dtype'> & { readonly dtype: DType };
+
 /** A graph: nodes in topological order. */
 export interface OnnxGraph<V extends OnnxValueInfo = TensorSpec> {
   readonly name: string;
@@ -78,7 +81,7 @@ export interface OnnxGraph<V extends OnnxValueInfo = TensorSpec> {
   readonly outputs: readonly V[];
   readonly initializers: readonly OnnxInitializer[];
   /** Types of values in between that ONNX Runtime could not infer. */
-  readonly known?: readonly V[];
+  readonly known?: readonly OnnxInnerValue[];
 }
 
 export interface ModelOptions {
@@ -201,7 +204,7 @@ function tensorHead({ dtype, shape, data }: OnnxTensor, name: string): Fields[] 
   return [packedVarintField(1, shape), varintField(2, dtypeFacts[dtype].onnxCode), stringField(8, name)];
 }
 
-function valueInfoFields({ name, dtype, shape }: OnnxValueInfo): Fields[] {
+function valueInfoFields({ name, dtype, shape }: OnnxInnerValue): Fields[] {
   const tensorType = [varintField(1, dtypeFacts[dtype].onnxCode)];
   if (shape !== null)
     tensorType.push(

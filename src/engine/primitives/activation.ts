@@ -2,6 +2,7 @@
 import type { Lower } from '../onnx/lowering.ts';
 import type { None, Primitive } from '../primitive.ts';
 import { applyPrimitive, FLOATS, requireSameDtype, type Tensor } from '../tensor.ts';
+import { wideDerivative } from './float16.ts';
 import { errorFunction, unary } from './unary.ts';
 
 const logistic = (x: number) => 1 / (1 + Math.exp(-x));
@@ -18,10 +19,10 @@ export const sigmoidPrimitive = unary('sigmoid', {
   gradient: (d, _x, y, { multiply, subtract }) => multiply(d, multiply(y, subtract(1, y))),
 });
 
-/** The contributed QuickGelu(alpha = 1) is x sigmoid(x) in one pass; it exists in float32 on CPU and CUDA. */
+/** The contributed QuickGelu(alpha = 1) is x sigmoid(x) in one pass; it exists on CPU and CUDA, and not in float64. */
 const lowerSilu: Lower<None> = (emit, call) => {
   const { inputs, inputTypes } = call;
-  return inputTypes[0].dtype === 'float32' && emit.provider !== 'webgpu'
+  return inputTypes[0].dtype !== 'float64' && emit.provider !== 'webgpu'
     ? [emit.node('QuickGelu', inputs, { domain: 'com.microsoft', attributes: { alpha: { float: 1 } } })]
     : [emit.node('Mul', [...inputs, ...lowerSigmoid(emit, call)])];
 };
@@ -39,32 +40,37 @@ export const siluPrimitive = unary('silu', {
 const SQRT_2 = Math.SQRT2;
 const SQRT_2_PI = Math.sqrt(2 * Math.PI);
 
-export const geluPrimitive = unary('gelu', {
-  onnx: 'Gelu',
-  f: (x) => 0.5 * x * (1 + errorFunction(x / SQRT_2)),
-  // y = x Phi(x), y' = Phi(x) + x phi(x).
-  gradient: (d, x, _y, { multiply, add, erf, exp }) => {
-    const cumulative = multiply(add(erf(multiply(x, 1 / SQRT_2)), 1), 0.5);
-    const density = multiply(exp(multiply(multiply(x, x), -0.5)), 1 / SQRT_2_PI);
-    return multiply(d, add(cumulative, multiply(x, density)));
-  },
-});
+/** The derivative of GELU has an x^2 in it, which leaves float16 beyond 255. */
+export const geluPrimitive = wideDerivative(
+  unary('gelu', {
+    onnx: 'Gelu',
+    f: (x) => 0.5 * x * (1 + errorFunction(x / SQRT_2)),
+    // y = x Phi(x), y' = Phi(x) + x phi(x).
+    gradient: (d, x, _y, { multiply, add, erf, exp }) => {
+      const cumulative = multiply(add(erf(multiply(x, 1 / SQRT_2)), 1), 0.5);
+      const density = multiply(exp(multiply(multiply(x, x), -0.5)), 1 / SQRT_2_PI);
+      return multiply(d, add(cumulative, multiply(x, density)));
+    },
+  }),
+);
 
 /** sqrt(2/pi) and the cubic coefficient of the tanh approximation [hendrycks:16]. */
 const TANH_SCALE = Math.sqrt(2 / Math.PI);
 const TANH_CUBIC = 0.044715;
 
-export const geluTanhPrimitive = unary('geluTanh', {
-  onnx: (emit, { inputs }) => [emit.node('Gelu', inputs, { attributes: { approximate: 'tanh' } })],
-  f: (x) => 0.5 * x * (1 + Math.tanh(TANH_SCALE * (x + TANH_CUBIC * x ** 3))),
-  // y = x s with s = sigmoid(2u), u = c (x + k x^3); y' = s + 2 u' y (1 - s), 2u' = 2c + 6ck x^2.
-  gradient: (d, x, y, { multiply, add, subtract }) => {
-    const square = multiply(x, x);
-    const slope = add(multiply(square, 6 * TANH_SCALE * TANH_CUBIC), 2 * TANH_SCALE);
-    const s = sigmoid(multiply(x, add(multiply(square, 2 * TANH_SCALE * TANH_CUBIC), 2 * TANH_SCALE)));
-    return multiply(d, add(s, multiply(multiply(y, subtract(1, s)), slope)));
-  },
-});
+export const geluTanhPrimitive = wideDerivative(
+  unary('geluTanh', {
+    onnx: (emit, { inputs }) => [emit.node('Gelu', inputs, { attributes: { approximate: 'tanh' } })],
+    f: (x) => 0.5 * x * (1 + Math.tanh(TANH_SCALE * (x + TANH_CUBIC * x ** 3))),
+    // y = x s with s = sigmoid(2u), u = c (x + k x^3); y' = s + 2 u' y (1 - s), 2u' = 2c + 6ck x^2.
+    gradient: (d, x, y, { multiply, add, subtract }) => {
+      const square = multiply(x, x);
+      const slope = add(multiply(square, 6 * TANH_SCALE * TANH_CUBIC), 2 * TANH_SCALE);
+      const s = sigmoid(multiply(x, add(multiply(square, 2 * TANH_SCALE * TANH_CUBIC), 2 * TANH_SCALE)));
+      return multiply(d, add(s, multiply(multiply(y, subtract(1, s)), slope)));
+    },
+  }),
+);
 
 /** log(1 + e^x) = max(x, 0) + log(1 + e^-|x|); ONNX Runtime's own kernel has no float64. */
 const lowerSoftplus: Lower<None> = (emit, { inputs: [x], inputTypes: [{ dtype }] }) => {
@@ -101,7 +107,7 @@ export const leakyReluPrimitive: Primitive<SlopeAttributes> = {
   lowering: {
     // max(x, 0) + alpha min(x, 0): the LeakyRelu kernel has no float64.
     default: (emit, { inputs: [x], inputTypes: [{ dtype }], attributes: { alpha } }) => {
-      if (dtype === 'float32') return [emit.node('LeakyRelu', [x], { attributes: { alpha: { float: alpha } } })];
+      if (dtype !== 'float64') return [emit.node('LeakyRelu', [x], { attributes: { alpha: { float: alpha } } })];
       const zero = emit.scalar(dtype, 0);
       const negative = emit.node('Mul', [emit.node('Min', [x, zero]), emit.scalar(dtype, alpha)]);
       return [emit.node('Add', [emit.node('Max', [x, zero]), negative])];

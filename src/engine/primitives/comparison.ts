@@ -1,7 +1,7 @@
 /** Comparison, selection and conversion. Nothing flows back through a condition. */
 import type { DType } from '../dtype.ts';
-import { dtypeFacts } from '../dtype.ts';
-import type { Emitter } from '../onnx/lowering.ts';
+import { dtypeFacts, toFloat16 } from '../dtype.ts';
+import { type Emitter, emitCast } from '../onnx/lowering.ts';
 import type { None, Primitive } from '../primitive.ts';
 import { broadcastShapes } from '../shape.ts';
 import { applyPrimitive, NUMBERS, requireSameDtype, type Tensor } from '../tensor.ts';
@@ -130,6 +130,7 @@ type CastAttributes = {
 function converted(value: number, to: DType): number {
   if (to === 'bool') return Number(value !== 0);
   if (to === 'float32') return Math.fround(value);
+  if (to === 'float16') return toFloat16(value);
   if (to === 'uint8') return Math.trunc(value) & 255;
   return dtypeFacts[to].isFloat ? value : Math.trunc(value);
 }
@@ -139,9 +140,7 @@ export const castPrimitive: Primitive<CastAttributes> = {
   outputTypes: ([x], { to }) => [{ dtype: to, shape: x.shape }],
   gradient: ({ inputs: [x] }, [d]) => [dtypeFacts[x.dtype].isFloat ? cast(d as Tensor, x.dtype) : null],
   lowering: {
-    default: (emit, { inputs, attributes: { to } }) => [
-      emit.node('Cast', inputs, { attributes: { to: { int: dtypeFacts[to].onnxCode } } }),
-    ],
+    default: (emit, { inputs: [x], attributes: { to } }) => [emitCast(emit, x, to)],
   },
   reference: ([x], { to }) => [x.data.map((value) => converted(value, to))],
   examples: [
@@ -204,5 +203,9 @@ export function select(condition: Tensor, a: Operand, b: Operand): Tensor {
 
 /** x as another dtype: floats are truncated to integers, non-zero is true. */
 export function cast(x: Tensor, to: DType): Tensor {
-  return x.dtype === to ? x : applyPrimitive(castPrimitive, [x], { to })[0];
+  if (x.dtype === to) return x;
+  // A float16 that was widened is still itself.
+  const before = x.call?.primitive.name === castPrimitive.name ? x.call.inputs[0] : null;
+  if (before?.dtype === 'float16' && to === 'float16' && dtypeFacts[x.dtype].isFloat) return before;
+  return applyPrimitive(castPrimitive, [x], { to })[0];
 }

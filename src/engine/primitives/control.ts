@@ -140,10 +140,11 @@ function addBodyGradient(
  * The tensors, each of which exists only after all of them do. What was recomputed for them can then be given up before the gradient goes
  * on; a runtime would otherwise leave the gradients of weights, which nothing waits for, to the end.
  */
-function handedOnTogether(tensors: readonly Tensor[], { concat, reshape, slice }: Operations): readonly Tensor[] {
-  const first = (x: Tensor) => slice(reshape(x, [-1]), { 0: { end: 1 } });
+function handedOnTogether(tensors: readonly Tensor[], { cast, concat, reshape, slice }: Operations): readonly Tensor[] {
   const some = tensors.filter(({ shape }) => elementCount(shape) > 0);
-  if (some.length < 2 || some.some(({ dtype }) => dtype !== some[0].dtype)) return tensors;
+  if (some.length < 2) return tensors;
+  const dtype = some.every((x) => x.dtype === some[0].dtype) ? some[0].dtype : 'float32';
+  const first = (x: Tensor) => cast(slice(reshape(x, [-1]), { 0: { end: 1 } }), dtype);
   return applyPrimitive(barrierPrimitive, [...tensors, concat(some.map(first), 0)], {});
 }
 

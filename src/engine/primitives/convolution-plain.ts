@@ -1,7 +1,7 @@
 /** Convolutions as ONNX nodes of any dtype on any provider: taps by slices, then matrix products. Slow, and always there. */
 
 import type { DType } from '../dtype.ts';
-import type { Emitter, LoweringCall } from '../onnx/lowering.ts';
+import { type Emitter, emitReduction, type LoweringCall } from '../onnx/lowering.ts';
 import type { Shape } from '../shape.ts';
 import type { ConvolutionAttributes } from './convolution-geometry.ts';
 
@@ -124,9 +124,10 @@ export function lowerKernelGradientPlain(emit: Emitter, call: LoweringCall<Convo
   const d = emit.node('Reshape', [call.inputs[1], emit.ints([batch, groups, filters / groups, size[0] * size[1]])]);
   // The cotangent is turned, and not the patches, which are larger by the number of taps.
   const turned = emit.node('Transpose', [d], { attributes: { perm: [0, 1, 3, 2] } });
-  const total = emit.node('ReduceSum', [emit.node('MatMul', [patches, turned]), emit.ints([0])], {
-    attributes: { keepdims: { int: 0 } },
-  });
+  const products = { name: emit.node('MatMul', [patches, turned]), dtype: inputTypes[0].dtype };
+  const total = emitReduction(emit, products, (name) =>
+    emit.node('ReduceSum', [name, emit.ints([0])], { attributes: { keepdims: { int: 0 } } }),
+  );
   const kernel = emit.node('Transpose', [total], { attributes: { perm: [0, 2, 1] } });
   return [emit.node('Reshape', [kernel, emit.ints(outputTypes[0].shape)])];
 }

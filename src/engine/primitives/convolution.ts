@@ -21,9 +21,11 @@ import { lowerConvolutionPlain, lowerKernelGradientPlain } from './convolution-p
 const simple: ConvolutionAttributes = { stride: [1, 1], padding: [0, 0, 0, 0], dilation: [1, 1], groups: 1 };
 
 function lowerConvolution(emit: Emitter, call: LoweringCall<ConvolutionAttributes>): string[] {
-  if (call.inputTypes[0].dtype !== 'float32') return lowerConvolutionPlain(emit, call);
+  const [{ dtype }] = call.inputTypes;
+  if (dtype === 'float64') return lowerConvolutionPlain(emit, call);
   const { stride, padding, dilation, groups } = call.attributes;
-  const block = groups === 1 ? blockFor(emit, call.inputTypes[1].shape, usesOf(call.outputTypes[0])) : null;
+  const isBlocked = dtype === 'float32' && groups === 1;
+  const block = isBlocked ? blockFor(emit, call.inputTypes[1].shape, usesOf(call.outputTypes[0])) : null;
   if (block !== null) return lowerConvolutionBlocked(emit, call, block);
   const [top, bottom, left, right] = padding;
   const attributes = {

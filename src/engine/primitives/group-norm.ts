@@ -4,6 +4,7 @@ import type { Operations, Primitive } from '../primitive.ts';
 import { elementCount, formatShape, type Shape } from '../shape.ts';
 import { applyPrimitive, FLOATS, requireSameDtype, type Tensor, type TensorType } from '../tensor.ts';
 import { add, multiply, sumTo } from './arithmetic.ts';
+import { throughFloat32 } from './float16.ts';
 import { onesLike, reshape, zerosLike } from './shape.ts';
 import { emitStandardize, type NormalizeAttributes, standardizeGradient, standardizeRows } from './standardize.ts';
 
@@ -76,8 +77,7 @@ function outputTypes([x, scale, shift]: readonly TensorType[], { groups }: Group
 
 const shapes = (x: Shape, rows: number) => [{ shape: x }, { shape: [rows, x[1]] }, { shape: [rows, x[1]] }];
 
-/** scale n + shift, with n the x normalised over each group of channels and all positions [wu:18]; also n and the inverse deviation. */
-export const groupNormPrimitive: Primitive<GroupNormAttributes> = {
+const inOneDtype: Primitive<GroupNormAttributes> = {
   name: 'groupNorm',
   outputTypes,
   gradient({ inputs: [x, scale, shift], outputs: [, normal, inverse] }, [result, dNormal, dInverse], ops) {
@@ -144,6 +144,9 @@ export const groupNormPrimitive: Primitive<GroupNormAttributes> = {
     },
   ],
 };
+
+/** scale n + shift, with n the x normalised over each group of channels and all positions [wu:18]; also n and the inverse deviation. */
+export const groupNormPrimitive = throughFloat32(inOneDtype, 2);
 
 export interface GroupNormOptions {
   /** Factor, [channels] or [batch, channels]; absent means 1. */

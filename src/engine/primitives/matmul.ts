@@ -107,7 +107,7 @@ function lowerPlain(emit: Emitter, { inputs, inputTypes, attributes }: LoweringC
 
 function lowerFused(emit: Emitter, call: LoweringCall<MatmulAttributes>): string[] {
   const { transposeA, transposeB, rowsFirstA, rowsFirstB, alpha } = call.attributes;
-  if (call.inputTypes[0].dtype !== 'float32') return lowerPlain(emit, call);
+  if (call.inputTypes[0].dtype === 'float64') return lowerPlain(emit, call);
   if (!transposeA && !transposeB && !rowsFirstA && !rowsFirstB && alpha === 1)
     return [emit.node('MatMul', call.inputs)];
   const flag = (value: boolean) => ({ int: Number(value) });

@@ -5,10 +5,11 @@ import type { Primitive } from '../primitive.ts';
 import { formatShape, sameShape } from '../shape.ts';
 import { applyPrimitive, type Tensor } from '../tensor.ts';
 import { add, multiply } from './arithmetic.ts';
+import { throughFloat32 } from './float16.ts';
 import { emitInverseRoot, type NormalizeAttributes, normalizedTypes, standardizePrimitive } from './standardize.ts';
 
 /** y = x / sqrt(mean(x^2) + epsilon) over the last axis [zhang:19]; also the inverse root. */
-export const rmsScalePrimitive: Primitive<NormalizeAttributes> = {
+export const rmsScalePrimitive: Primitive<NormalizeAttributes> = throughFloat32({
   name: 'rmsScale',
   outputTypes: (inputs) => normalizedTypes(inputs, 'engine rmsScale', 1),
   gradient({ inputs: [x], outputs: [y, inverse] }, [d, dInverse], { reduceMean, subtract }) {
@@ -40,7 +41,7 @@ export const rmsScalePrimitive: Primitive<NormalizeAttributes> = {
   counterexamples: [
     { inputs: [{ dtype: 'int32', shape: [2] }], attributes: { epsilon: 1e-5 }, message: /dtype among/ },
   ],
-};
+});
 
 export interface AffineOptions {
   /** Factor, [features]; absent means 1. */

@@ -71,7 +71,7 @@ function planes(shape: Shape): number[] {
 function lowerAverage(emit: Emitter, call: LoweringCall<PoolingAttributes>): string[] {
   const { attributes, inputTypes, outputTypes } = call;
   const [x] = inputTypes;
-  if (x.dtype === 'float32') {
+  if (x.dtype !== 'float64') {
     const counted = { ...onnxAttributes(attributes), count_include_pad: { int: 1 } };
     return [emit.node('AveragePool', call.inputs, { attributes: counted })];
   }

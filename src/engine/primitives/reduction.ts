@@ -1,5 +1,5 @@
 /** Reductions over axes. */
-import type { Lower } from '../onnx/lowering.ts';
+import { emitReduction, type Lower } from '../onnx/lowering.ts';
 import type { Operations, Primitive } from '../primitive.ts';
 import { elementCount, normalizeAxes, reducedShape, type Shape, stridesOf } from '../shape.ts';
 import { applyPrimitive, FLOATS, NUMBERS, requireSameDtype, type Tensor } from '../tensor.ts';
@@ -18,8 +18,10 @@ interface ReductionRule {
 
 /** ONNX took axes as an input from opset 18 on. */
 function lowerReduction(onnx: string): Lower<ReductionAttributes> {
-  return (emit, { inputs: [x], attributes: { axes, keepDims } }) => [
-    emit.node(onnx, [x, emit.ints(axes)], { attributes: { keepdims: { int: Number(keepDims) } } }),
+  return (emit, { inputs: [x], inputTypes: [{ dtype }], attributes: { axes, keepDims } }) => [
+    emitReduction(emit, { name: x, dtype }, (name) =>
+      emit.node(onnx, [name, emit.ints(axes)], { attributes: { keepdims: { int: Number(keepDims) } } }),
+    ),
   ];
 }
 

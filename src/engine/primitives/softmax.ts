@@ -3,10 +3,11 @@ import type { None, Primitive } from '../primitive.ts';
 import { normalizeAxis } from '../shape.ts';
 import { applyPrimitive, FLOATS, requireSameDtype, type Tensor } from '../tensor.ts';
 import { subtract } from './arithmetic.ts';
+import { throughFloat32 } from './float16.ts';
 import { logSumExp } from './reduction.ts';
 import { transpose } from './shape.ts';
 
-export const softmaxPrimitive: Primitive<None> = {
+export const softmaxPrimitive: Primitive<None> = throughFloat32({
   name: 'softmax',
   outputTypes: ([x]) => {
     normalizeAxis(-1, x.shape.length, 'engine softmax');
@@ -40,7 +41,7 @@ export const softmaxPrimitive: Primitive<None> = {
     { inputs: [{ shape: [2, 2, 4], range: [-30, 30] }], attributes: {} },
   ],
   counterexamples: [{ inputs: [{ dtype: 'float32', shape: [] }], attributes: {}, message: /`axis`/ }],
-};
+});
 
 /** exp(x) divided by its sum over an axis (default the last, which is the fast one). */
 export function softmax(x: Tensor, axis = -1): Tensor {

@@ -4,6 +4,7 @@ import type { Operations, Primitive, ReferenceTensor } from '../primitive.ts';
 import { normalizeAxis } from '../shape.ts';
 import { FLOATS, requireSameDtype, type Tensor, type TensorType } from '../tensor.ts';
 import { add, multiply } from './arithmetic.ts';
+import { throughFloat32 } from './float16.ts';
 
 export type NormalizeAttributes = {
   /** Added to the variance (mean square), in squared units of x. */
@@ -102,7 +103,7 @@ export function standardizeGradient(
 }
 
 /** y = (x - mean) / sqrt(variance + epsilon) over the last axis [ba:16]; also the mean and 1 / sqrt(variance + epsilon). */
-export const standardizePrimitive: Primitive<NormalizeAttributes> = {
+export const standardizePrimitive: Primitive<NormalizeAttributes> = throughFloat32({
   name: 'standardize',
   outputTypes: (inputs) => normalizedTypes(inputs, 'engine standardize', 2),
   gradient: ({ outputs: [y, , inverse] }, cotangents, ops) => [standardizeGradient({ y, inverse }, cotangents, ops)],
@@ -116,4 +117,4 @@ export const standardizePrimitive: Primitive<NormalizeAttributes> = {
     { inputs: [{ shape: [2, 2, 5] }], attributes: { epsilon: 1e-2 } },
   ],
   counterexamples: [{ inputs: [{ dtype: 'float32', shape: [] }], attributes: { epsilon: 1e-5 }, message: /`axis`/ }],
-};
+});

@@ -41,7 +41,7 @@ function checkTransposed(y: Shape, kernel: Shape, attributes: TransposedAttribut
 }
 
 function lowerTransposed(emit: Emitter, call: LoweringCall<TransposedAttributes>): string[] {
-  if (call.inputTypes[0].dtype !== 'float32') return lowerTransposedPlain(emit, call);
+  if (call.inputTypes[0].dtype === 'float64') return lowerTransposedPlain(emit, call);
   const { stride, padding, dilation, groups, size } = call.attributes;
   const window = call.inputTypes[1].shape.slice(2);
   const smallest = smallestInput(call.inputTypes[0].shape.slice(2), window, call.attributes);

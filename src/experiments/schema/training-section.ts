@@ -178,7 +178,7 @@ const updateFields = {
     .enum(['nothing', 'blocks'])
     .default('nothing')
     .describe(
-      'What the gradient computes again instead of keeping it. blocks: the inside of every block of the network, for less memory and a longer step; results are the same.',
+      'What the gradient computes again instead of keeping it. blocks: the inside of every block of the network, for less memory and a longer step; in float32 results are the same.',
     ),
   inPlace: z
     .boolean()
@@ -189,11 +189,18 @@ const updateFields = {
   optimizer,
 };
 
+/** What a step computes in. */
+const precision = z.enum(['float32', 'mixed']).default('float32');
+
 /** Section `training`. */
 export const trainingSection = z
   .strictObject({
     ...updateFields,
     clip: z.number().gt(0).nullable().default(1).describe('Largest global norm of the gradient. null: no limit.'),
+    precision: precision.describe(
+      // [micikevicius:18].
+      'What a step computes in. mixed: products and activations in float16, parameters, sums, loss and update in float32, gradients of a scaled loss; for providers webgpu and cuda, and GPUs that have float16. Validation and samples are float32 in either.',
+    ),
     schedule,
     ema,
     labelDropout: z
@@ -221,6 +228,7 @@ export const autoencoderTrainingSection = z
       .describe(
         'Largest global norm of the gradient, of the autoencoder and of the discriminator each. null: no limit.',
       ),
+    precision: precision.describe('What a step computes in: float32. mixed is for flows only.'),
     schedule,
     ema,
     validation,

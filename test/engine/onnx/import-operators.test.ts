@@ -8,6 +8,7 @@ import { importOnnx } from '../../../src/engine/onnx/import-model.ts';
 import { encodeModel, type OnnxAttribute, type OnnxInitializer } from '../../../src/engine/onnx/model-proto.ts';
 import { elementCount, type Shape } from '../../../src/engine/shape.ts';
 import { elementsOf, placeholder } from '../../../src/engine/tensor.ts';
+import { tensorSpec } from '../../../src/engine/tensor-spec.ts';
 import { executeGraph, relativeError, runModel } from '../execute-graph.ts';
 
 const runtime = await openNativeRuntime({ threads: 1 });
@@ -320,7 +321,7 @@ describe('an imported operator', () => {
       ]),
     );
     const ours = Object.fromEntries(Object.entries(arrays).map(([name, values]) => [`in.${name}`, values]));
-    const specs = graph.outputs.map(({ name, value }) => ({ name: name.slice(4), ...graph.values[value] }));
+    const specs = graph.outputs.map(({ name, value }) => tensorSpec(name.slice(4), graph.values[value]));
     const source = {
       bytes,
       inputs: model.inputs.map(({ name, shape }) => ({ name, dtype: 'float32' as const, shape: shape as number[] })),

@@ -2,7 +2,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { AttributeProto_AttributeType, type GraphProto, ModelProtoSchema, TensorProto_DataType } from 'onnx-buf';
 import { describe, expect, test } from 'vitest';
-import { type DType, dtypeFacts, hostArray } from '../../../src/engine/dtype.ts';
+import { dtypeFacts, hostArray, hostDTypes } from '../../../src/engine/dtype.ts';
 import { encodeModel, type OnnxAttribute, type OnnxGraph, toOnnxModel } from '../../../src/engine/onnx/model-proto.ts';
 import { ShapeError } from '../../../src/errors.ts';
 
@@ -75,7 +75,7 @@ describe('encodeModel, read by an independent parser', () => {
     expect(type.case === 'tensorType' && type.value.shape === undefined).toBe(true);
   });
 
-  test.each(Object.keys(dtypeFacts) as DType[])('writes %s constants as their little-endian bytes', (dtype) => {
+  test.each(hostDTypes)('writes %s constants as their little-endian bytes', (dtype) => {
     const memory = new Uint8Array(64).map((_, index) => index + 1).buffer;
     // An offset into a larger buffer: only the array's own part belongs to the constant.
     const { bytes, onnxCode } = dtypeFacts[dtype];
