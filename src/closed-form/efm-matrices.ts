@@ -66,10 +66,12 @@ async function readAll({ count, elements, read }: EfmData, values: Float32Array)
 /** xt = (1 - t) x0 + t x1 of all rows: float32 [batch, elements]. */
 function pathPoints({ source, target, time }: EfmBatch): Float32Array {
   const elements = target.length / time.length;
-  return target.map((x1, i) => {
-    const t = time[Math.floor(i / elements)]!;
-    return (1 - t) * source[i]! + t * x1;
-  });
+  const points = new Float32Array(target.length);
+  for (let row = 0, i = 0; row < time.length; row++) {
+    const t = time[row]!;
+    for (const end = i + elements; i < end; i++) points[i] = (1 - t) * source[i]! + t * target[i]!;
+  }
+  return points;
 }
 
 /** The products of each row's candidates, out of those with all rows of the matrix, [batch, width]. */

@@ -64,9 +64,14 @@ export function weighCandidates(pair: EfmPair, { values, rows }: Candidates, scr
   for (const logit of logits) least = Math.max(least, logit);
   // The largest may be overestimated, and a candidate underestimated.
   least += Math.log(allowedLoss / rows.length) - 2 * error;
-  const kept = rows.filter((_, j) => logits[j]! >= least);
-  return {
-    rows: kept,
-    logits: error > allowedError ? Float64Array.from(kept, exactly) : logits.filter((l) => l >= least),
-  };
+  let count = 0;
+  const kept = new Uint32Array(rows.length);
+  // The logits that are kept move to the front.
+  for (let j = 0; j < rows.length; j++) {
+    if (logits[j]! < least) continue;
+    kept[count] = rows[j]!;
+    logits[count++] = logits[j]!;
+  }
+  const some = kept.subarray(0, count);
+  return { rows: some, logits: error > allowedError ? Float64Array.from(some, exactly) : logits.subarray(0, count) };
 }
