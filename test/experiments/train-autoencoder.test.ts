@@ -71,7 +71,7 @@ function told(directory: string): object[] {
   return readLog(runDirectory(directory)).flatMap((event): object[] => {
     if (event.kind === 'checkpoint') return [];
     if (event.kind !== 'step') return [event];
-    const { imagesPerSecond: _rate, secondsLeft: _left, hostShare: _share, ...rest } = event;
+    const { imagesPerSecond: _rate, secondsLeft: _left, hostShare: _share, peakMemoryBytes: _memory, ...rest } = event;
     return [rest];
   });
 }
