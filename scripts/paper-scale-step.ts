@@ -47,7 +47,7 @@ function oneStep(prefix: string, source: string, hasImages: boolean): string[] {
     'training.images=1',
     'training.batchSize=1',
     'training.accumulate=1',
-    'training.schedule.warmupImages=0',
+    'training.schedule={"kind":"constant"}',
     'runtime.spinning=false',
   ].map((change) => `${prefix}${change}`);
 }
