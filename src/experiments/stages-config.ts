@@ -13,6 +13,7 @@ import {
 import { crossFaults } from './config-consistency.ts';
 import { metricNames } from './metric-names.ts';
 import { imageDataSection, latentDtype } from './schema/data-section.ts';
+import { comparison } from './schema/training-section.ts';
 
 const latentsStage = z
   .strictObject({ dtype: latentDtype })
@@ -39,20 +40,10 @@ const metricsStage = z
       .nullable()
       .default(null)
       .describe('What is measured; see `flowloom evaluate --help`. null: all that can be.'),
-    features: z
-      .string()
-      .min(1)
-      .nullable()
-      .default(null)
-      .describe('What samples are compared by, as for `flowloom evaluate --features`. null: its default.'),
+    features: comparison.features,
     count: z.int().min(2).default(500).describe('Samples, of seeds 0 and following.'),
-    against: z.enum(['train', 'heldOut']).default('train').describe('Data to compare with.'),
-    referenceCount: z
-      .int()
-      .min(2)
-      .nullable()
-      .default(10_000)
-      .describe('Data to compare with at most, spread evenly. null: all.'),
+    against: comparison.against,
+    referenceCount: comparison.referenceCount,
   })
   .nullable()
   .prefault({})

@@ -128,6 +128,23 @@ const best = z
   .default(null)
   .describe('What is done with the best evaluation. null: nothing.');
 
+/** What samples are compared with, and by what. */
+export const comparison = {
+  features: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('What samples are compared by, as for `flowloom evaluate --features`. null: its default.'),
+  against: z.enum(['train', 'heldOut']).default('train').describe('Data to compare with.'),
+  referenceCount: z
+    .int()
+    .min(2)
+    .nullable()
+    .default(10_000)
+    .describe('Data to compare with at most, spread evenly. null: all.'),
+};
+
 const evaluation = z
   .strictObject({
     everyImages: images.default(100_000).describe('Images between evaluations; there is one at the end too.'),
@@ -136,24 +153,14 @@ const evaluation = z
       .min(1)
       .default(['frechet'])
       .describe('What is measured; see `flowloom evaluate --help`.'),
-    features: z
-      .string()
-      .min(1)
-      .nullable()
-      .default(null)
-      .describe('What samples are compared by, as for `flowloom evaluate --features`. null: its default.'),
+    features: comparison.features,
     count: z
       .int()
       .min(2)
       .default(500)
       .describe('Samples, of seeds 0 and following; by `sampling`, of the averaged parameters.'),
-    against: z.enum(['train', 'heldOut']).default('train').describe('Data to compare with.'),
-    referenceCount: z
-      .int()
-      .min(2)
-      .nullable()
-      .default(10_000)
-      .describe('Data to compare with at most, spread evenly. null: all.'),
+    against: comparison.against,
+    referenceCount: comparison.referenceCount,
     best,
   })
   .nullable()
