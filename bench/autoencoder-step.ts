@@ -44,6 +44,7 @@ function autoencoderGraphs(spec: AutoencoderStepSpec) {
   const gradients = gradient(
     loss,
     ports.map(([, tensor]) => tensor),
+    { recompute: spec.rematerialise === 'cheap' },
   ) as readonly Tensor[];
   const { inputs, outputs, norm } = clippedUpdate(parts, ports, { gradients, scalars: scalars.inputs });
   const taken = [...ports, ...inputs, ...batch.ports, ...scalars.ports];

@@ -104,6 +104,9 @@ const tinyVqVae: AutoencoderStepSpec = {
 /** The same step in less memory, by us alone: blocks are computed again for the gradient, and the state is written over. */
 const frugal = <S extends StepSpec>(spec: S): S => ({ ...spec, rematerialise: 'blocks', inPlace: true });
 
+/** Likewise, but only what is cheap is computed again. */
+const lean = <S extends StepSpec>(spec: S): S => ({ ...spec, rematerialise: 'cheap', inPlace: true });
+
 /** The networks by name. */
 export const stepSpecs = {
   'dit-s2': () => ditS2,
@@ -114,6 +117,10 @@ export const stepSpecs = {
   'adm-cifar10-frugal': () => frugal(admCifar10()),
   'vq-vae-64-frugal': () => frugal(vqVaeF8(64)),
   'vq-vae-frugal': () => frugal(vqVaeF8(128)),
+  'dit-s2-lean': () => lean(ditS2),
+  'adm-cifar10-lean': () => lean(admCifar10()),
+  'vq-vae-64-lean': () => lean(vqVaeF8(64)),
+  'vq-vae-lean': () => lean(vqVaeF8(128)),
   'vq-vae-256': () => vqVaeF8(256),
   'vq-vae': () => vqVaeF8(128),
   'vq-vae-64': () => vqVaeF8(64),

@@ -68,12 +68,13 @@ async function showModel(terminal: Terminal, source: string, flags: DoctorFlags)
 }
 
 /** What a training step takes, by what it computes again. */
-function stepLines({ nothing, blocks }: StepMemories): string[] {
+function stepLines({ nothing, cheap, blocks }: StepMemories): string[] {
   const sum = ({ stateBytes, betweenBytes }: StepMemories['nothing']) =>
     `${formatBytes(stateBytes + betweenBytes)}, of which ${formatBytes(stateBytes)} state`;
   return [
     '  memory of a training step besides the program, an estimate:',
     `    ${sum(nothing)}`,
+    `    ${sum(cheap)}, with training.rematerialise=cheap`,
     `    ${sum(blocks)}, with training.rematerialise=blocks`,
   ];
 }

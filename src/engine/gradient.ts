@@ -4,6 +4,7 @@ import { callsInOrder } from './graph.ts';
 import * as operations from './ops.ts';
 import { add, constant, multiply, reduceSum, zerosLike } from './ops.ts';
 import type { Operations } from './primitive.ts';
+import { type Passage, ReadRecorder, Recomputation } from './recomputation.ts';
 import { formatShape } from './shape.ts';
 import { type Call, FLOATS, formatType, placeholder, requireSameDtype, sameType, type Tensor } from './tensor.ts';
 import { isTensor, type TensorTree } from './trace.ts';
@@ -50,10 +51,15 @@ class Cotangents {
   readonly #sums = new Map<Tensor, Tensor>();
   readonly #rules: Operations = { ...operations, vectorJacobianProduct, addProducts };
   readonly #wanted: ReadonlySet<Tensor>;
+  readonly #passage: Passage | null;
 
-  /** @param wanted  tensors through which the sources are reached. */
-  constructor(wanted: ReadonlySet<Tensor>) {
+  /**
+   * @param wanted  tensors through which the sources are reached.
+   * @param passage  is told of every call that is passed.
+   */
+  constructor(wanted: ReadonlySet<Tensor>, passage: Passage | null) {
     this.#wanted = wanted;
+    this.#passage = passage;
   }
 
   get(tensor: Tensor): Tensor | null {
@@ -71,9 +77,13 @@ class Cotangents {
     if (incoming.every((cotangent) => cotangent === null)) return;
     const { primitive, inputs } = call;
     if (primitive.addGradient === undefined) {
-      for (const [index, part] of primitive.gradient(call, incoming, this.#rules).entries()) {
+      const read = this.#passage?.before(call, incoming) ?? call;
+      const given = primitive.gradient(read, incoming, this.#rules);
+      const parts = given.map((part, index) => (this.#wanted.has(inputs[index]) ? part : null));
+      for (const [index, part] of parts.entries()) {
         if (part !== null) this.add(inputs[index], checkedCotangent(call, index, part));
       }
+      this.#passage?.after(call, incoming, parts);
       return;
     }
     // A tensor that is an input twice is added to once as a sum, then as a part.
@@ -97,13 +107,21 @@ class Cotangents {
 export function addProducts(
   outputs: readonly Tensor[],
   sources: readonly Tensor[],
-  { cotangents, before }: { readonly cotangents: readonly Tensor[]; readonly before: readonly (Tensor | null)[] },
+  {
+    cotangents,
+    before,
+    passage = null,
+  }: {
+    readonly cotangents: readonly Tensor[];
+    readonly before: readonly (Tensor | null)[];
+    readonly passage?: Passage | null;
+  },
 ): (Tensor | null)[] {
   checkSources(sources);
   checkDirections(outputs, cotangents, 'cotangents');
   const ordered = callsInOrder(outputs);
   const relevant = influenceOf(sources, ordered);
-  const total = new Cotangents(relevant.tensors);
+  const total = new Cotangents(relevant.tensors, passage);
   for (const [index, sum] of before.entries()) if (sum !== null) total.add(sources[index], sum);
   for (const [index, output] of outputs.entries()) total.add(output, cotangents[index]);
   for (let i = ordered.length - 1; i >= 0; i--) if (relevant.calls.has(ordered[i])) total.passThrough(ordered[i]);
@@ -125,13 +143,25 @@ export function vectorJacobianProduct(
   return products.map((product, index) => product ?? zerosLike(sources[index]));
 }
 
+export interface GradientOptions {
+  /**
+   * Whether norms, activation functions and changes of shape are computed again where the gradient reads them, so that less is kept of the
+   * forward pass, see `Recomputation`. Values are the same. Default false.
+   */
+  readonly recompute?: boolean;
+}
+
 /**
  * Gradient of a scalar with respect to a tree of tensors: a tree of the same form.
  * @param scalar  float [].
  * @param tree  tensors of the graph, placeholders or intermediate values; those without influence get zeros.
  * @throws ShapeError if `scalar` has axes, or `scalar` or a tensor of the tree is not a float.
  */
-export function gradient<T extends TensorTree>(scalar: Tensor, tree: T): T {
+export function gradient<T extends TensorTree>(
+  scalar: Tensor,
+  tree: T,
+  { recompute = false }: GradientOptions = {},
+): T {
   if (scalar.shape.length !== 0) {
     throw new ShapeError({
       expected: '`scalar` to have shape []',
@@ -141,12 +171,16 @@ export function gradient<T extends TensorTree>(scalar: Tensor, tree: T): T {
     });
   }
   requireSameDtype([scalar], 'engine/gradient', FLOATS);
-  const leaves = flattenTree<Tensor>(tree, isTensor);
-  const gradients = vectorJacobianProduct(
-    [scalar],
-    leaves.map(([, leaf]) => leaf),
-    [constant(1, scalar.dtype)],
-  );
+  const leaves = flattenTree<Tensor>(tree, isTensor).map(([, leaf]) => leaf);
+  const [cotangents, before] = [[constant(1, scalar.dtype)], leaves.map(() => null)];
+  const products = (passage: Passage | null) => addProducts([scalar], leaves, { cotangents, before, passage });
+  let passage: Passage | null = null;
+  if (recompute) {
+    const recorder = new ReadRecorder();
+    products(recorder);
+    passage = new Recomputation(callsInOrder([scalar]), recorder.reads);
+  }
+  const gradients = products(passage).map((product, index) => product ?? zerosLike(leaves[index]));
   let next = 0;
   return mapTree<Tensor, Tensor>(tree, isTensor, () => gradients[next++]) as T;
 }

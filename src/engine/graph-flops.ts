@@ -1,11 +1,12 @@
-import type { Graph } from './graph.ts';
+import { expandGraph, type Graph } from './graph.ts';
 import { elementCount } from './shape.ts';
 
 /**
  * Floating-point operations of a graph's products and convolutions, counted from shapes as traced: how they are lowered does not
  * matter. A multiplication with its addition is 2; everything else counts as nothing.
  */
-export function graphFlops({ values, calls }: Graph): number {
+export function graphFlops(graph: Graph): number {
+  const { values, calls } = expandGraph(graph);
   let total = 0;
   for (const { primitive, inputs, outputs, attributes } of calls) {
     const [first, second] = inputs.map((value) => values[value].shape);

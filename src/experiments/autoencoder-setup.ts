@@ -74,6 +74,7 @@ export async function autoencoderTrainerOptions(
       pixel: loss.pixel,
       perceptual: loss.perceptual === null ? null : await buildPerceptual(loss.perceptual, note),
       adversary,
+      recompute: training.rematerialise === 'cheap',
       latents: revival !== null,
     },
     learningRate,

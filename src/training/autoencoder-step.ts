@@ -45,6 +45,8 @@ export interface AutoencoderStepParts extends UpdateParts {
   /** Distance of pictures in [-1, 1] by a network, and its factor; `null` for none. */
   readonly perceptual: { readonly loss: PerceptualLoss; readonly weight: number } | null;
   readonly adversary: AdversaryParts | null;
+  /** Whether gradients compute again what is cheap, see `GradientOptions`. Default false. */
+  readonly recompute?: boolean;
   /** Whether steps give their latents, from which dead codes are revived. */
   readonly latents: boolean;
 }
@@ -118,9 +120,9 @@ interface Pass {
   readonly results: Ports;
 }
 
-function gradientsBy(loss: Tensor, ports: Ports): readonly Tensor[] {
+function gradientsBy({ recompute = false }: AutoencoderStepParts, loss: Tensor, ports: Ports): readonly Tensor[] {
   const by = ports.map(([, tensor]) => tensor);
-  return gradient(loss, by) as readonly Tensor[]; // a list for a list
+  return gradient(loss, by, { recompute }) as readonly Tensor[]; // a list for a list
 }
 
 function lastLayerOf({ network }: AutoencoderStepParts, ports: Ports): Tensor {
@@ -140,7 +142,7 @@ function pass(parts: AutoencoderStepParts, adversary: AdversaryParts | null): Pa
   const side = sideResults(parts, made);
   if (adversary === null) {
     const results: Ports = [['loss', loss], ...told, ...side];
-    return { ports, gradients: gradientsBy(loss, ports), adversary: null, inputs, results };
+    return { ports, gradients: gradientsBy(parts, loss, ports), adversary: null, inputs, results };
   }
   const judged = parameterInputs(adversary.parameters, PARAMETERS);
   // The discriminator's tree has the form of its parameters.
@@ -156,8 +158,8 @@ function pass(parts: AutoencoderStepParts, adversary: AdversaryParts | null): Pa
   const total = add(loss, multiply(weight, fooling));
   return {
     ports,
-    gradients: gradientsBy(total, ports),
-    adversary: { ports: judged.ports, gradients: gradientsBy(discriminator, judged.ports) },
+    gradients: gradientsBy(parts, total, ports),
+    adversary: { ports: judged.ports, gradients: gradientsBy(parts, discriminator, judged.ports) },
     inputs,
     results: [
       ['loss', total],

@@ -100,15 +100,19 @@ function trainingLoss(
 
 /** Gradients of the loss, float32; where it is scaled, within the network only. */
 function lossGradients(
+  { rematerialise }: StepParts,
   loss: Tensor,
-  ports: Ports,
-  { lossScale }: Readonly<Record<string, Tensor | undefined>>,
+  {
+    ports,
+    scalars: { lossScale },
+  }: { readonly ports: Ports; readonly scalars: Readonly<Record<string, Tensor | undefined>> },
 ): readonly Tensor[] {
   const tensors = ports.map(([, tensor]) => tensor);
-  if (lossScale === undefined) return gradient(loss, tensors);
+  const options = { recompute: rematerialise === 'cheap' };
+  if (lossScale === undefined) return gradient(loss, tensors, options);
   // Exact, as the factor is a power of two.
   const inverse = divide(1, lossScale);
-  return gradient(multiply(loss, lossScale), tensors).map((part) => multiply(part, inverse));
+  return gradient(multiply(loss, lossScale), tensors, options).map((part) => multiply(part, inverse));
 }
 
 /** One whole training step: forward, backward, clipping, optimiser, average. Results: `loss` and `gradientNorm`, []. */
@@ -117,7 +121,7 @@ export function stepGraph(parts: StepParts): Graph {
   const batch = placeholders(trainingTypes(parts));
   const scalars = placeholders({ ...scalarTypes(parts), ...scaleTypes(parts) });
   const loss = trainingLoss(parts, tree, batch.inputs);
-  const gradients = lossGradients(loss, ports, scalars.inputs);
+  const gradients = lossGradients(parts, loss, { ports, scalars: scalars.inputs });
   const { inputs, outputs, norm } = clippedUpdate(parts, ports, { gradients, scalars: scalars.inputs });
   return closeGraph(
     [...ports, ...inputs, ...batch.ports, ...scalars.ports],
@@ -131,7 +135,7 @@ export function accumulateGraph(parts: StepParts): Graph {
   const batch = placeholders(trainingTypes(parts));
   const scalars = placeholders(scaleTypes(parts));
   const loss = trainingLoss(parts, tree, batch.inputs);
-  const gradients = lossGradients(loss, ports, scalars.inputs);
+  const gradients = lossGradients(parts, loss, { ports, scalars: scalars.inputs });
   const sums: Ports = ports.map(([name, tensor]) => [
     `accumulated${name.slice(PARAMETERS.length)}`,
     placeholder(tensor),

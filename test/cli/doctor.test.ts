@@ -84,7 +84,7 @@ describe('doctor', () => {
     expect(JSON.parse(wide.lines.at(-1)!).parameters - size.parameters).toBe(3 * 128 + 3 * 129);
   });
 
-  it('estimates the memory of a training step of a config, with and without rematerialised blocks', async () => {
+  it('estimates the memory of a training step of a config, by what is computed again', async () => {
     const { lines } = await runCommand([
       'doctor',
       '--model',
@@ -100,10 +100,13 @@ describe('doctor', () => {
     expect(step.nothing.stateBytes).toBe(parameters * 4 * 4 * 2);
     expect(step.blocks.stateBytes).toBe(step.nothing.stateBytes);
     expect(step.blocks.betweenBytes).toBeLessThan(0.6 * step.nothing.betweenBytes);
+    expect(step.cheap.stateBytes).toBe(step.nothing.stateBytes);
+    expect(step.cheap.betweenBytes).toBeLessThan(0.8 * step.nothing.betweenBytes);
     const sizes = lines.slice(0, -1).filter((line) => line.includes('state'));
-    expect(sizes).toHaveLength(2);
+    expect(sizes).toHaveLength(3);
     expect(sizes[0]).toMatch(/^ {4}\d+ MiB, of which \d+ MiB state$/);
-    expect(sizes[1]).toMatch(/state, with training\.rematerialise=blocks$/);
+    expect(sizes[1]).toMatch(/state, with training\.rematerialise=cheap$/);
+    expect(sizes[2]).toMatch(/state, with training\.rematerialise=blocks$/);
   });
 
   it('counts parameters and operations of a network of a paper, also on other samples', async () => {

@@ -68,7 +68,9 @@ function gradientGraph(model: Model, { mixed, apply = {} }: Choice): Graph {
   const exact = model.apply(tree, { x, time, labels }, apply);
   const tensors = flattenTree<Tensor>(tree as TensorTree, isTensor).map(([, tensor]) => tensor);
   const y = mixed ? inMixedPrecision([exact], [...tensors, x, time, labels])[0] : exact;
-  const gradients = gradient(reduceSum(multiply(multiply(y, w), SCALE)), tensors);
+  const gradients = gradient(reduceSum(multiply(multiply(y, w), SCALE)), tensors, {
+    recompute: apply.rematerialise === 'cheap',
+  });
   const inputs: [string, Tensor][] = [...ports, ['x', x], ['w', w], ['time', time], ['labels', labels]];
   return closeGraph(inputs, [['y', y], ...ports.map(([name], i): [string, Tensor] => [`d${name}`, gradients[i]])]);
 }
@@ -125,14 +127,19 @@ describe.each(Object.keys(models))('a %s in mixed precision', (name) => {
   });
 });
 
-test.each(['dit', 'unet'])(
-  'a %s in mixed precision has the same gradients with its blocks rematerialised',
-  async (name) => {
+test.each([
+  ['dit', 'cheap'],
+  ['dit', 'blocks'],
+  ['unet', 'cheap'],
+  ['unet', 'blocks'],
+] as const)(
+  'a %s in mixed precision has the same gradients where %s is computed again',
+  async (name, rematerialise) => {
     const model = models[name];
     const inputs: HostArrays = { ...randomParameters(model), ...randomInputs(model, BATCH) };
-    const again = gradientGraph(model, { mixed: true, apply: { rematerialise: 'blocks' } });
+    const again = gradientGraph(model, { mixed: true, apply: { rematerialise } });
     verifyGraph(again);
-    // Gradients of a block are handed on together, though some are float16 and some float32.
+    // Gradients are handed on and waited for together, though some are float16 and some float32.
     expect(again.calls.some(({ primitive }) => primitive.name === 'barrier')).toBe(true);
     const kept = await executeGraph(runtime, gradientGraph(model, { mixed: true }), inputs);
     const recomputed = await executeGraph(runtime, again, inputs);

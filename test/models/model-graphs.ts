@@ -47,7 +47,7 @@ export function gradientGraph(model: Model, options: GraphOptions = {}): Graph {
     (inputs) => {
       const { p, x, time, labels = null, w } = inputs as unknown as TracedInputs & { w: Tensor };
       const y = model.apply(p, { x, time, labels }, options.apply);
-      return { y, g: gradient(reduceSum(multiply(y, w)), p) };
+      return { y, g: gradient(reduceSum(multiply(y, w)), p, { recompute: options.apply?.rematerialise === 'cheap' }) };
     },
     { ...types, w: types.x },
   );

@@ -86,15 +86,12 @@ it.each([
   ['dit', 2],
   ['unet', 1],
   ['unet', 2],
-] as const)(
-  'a %s in steps of %i batches learns the same bits with its blocks rematerialised',
-  async (name, accumulate) => {
-    const [kept, again] = [
-      await stateAfterSteps(name, { rematerialise: 'nothing', accumulate }),
-      await stateAfterSteps(name, { rematerialise: 'blocks', accumulate }),
-    ];
+] as const)('a %s in steps of %i batches learns the same bits with less of it kept', async (name, accumulate) => {
+  const kept = await stateAfterSteps(name, { rematerialise: 'nothing', accumulate });
+  for (const rematerialise of ['cheap', 'blocks'] as const) {
+    const again = await stateAfterSteps(name, { rematerialise, accumulate });
     expect(Object.keys(again)).toEqual(Object.keys(kept));
     for (const [tensor, values] of Object.entries(kept))
       expect(Buffer.compare(Buffer.from(again[tensor].buffer), Buffer.from(values.buffer)), tensor).toBe(0);
-  },
-);
+  }
+});

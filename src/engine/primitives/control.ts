@@ -140,12 +140,22 @@ function addBodyGradient(
  * The tensors, each of which exists only after all of them do. What was recomputed for them can then be given up before the gradient goes
  * on; a runtime would otherwise leave the gradients of weights, which nothing waits for, to the end.
  */
-function handedOnTogether(tensors: readonly Tensor[], { cast, concat, reshape, slice }: Operations): readonly Tensor[] {
+function handedOnTogether(tensors: readonly Tensor[], ops: Operations): readonly Tensor[] {
   const some = tensors.filter(({ shape }) => elementCount(shape) > 0);
   if (some.length < 2) return tensors;
-  const dtype = some.every((x) => x.dtype === some[0].dtype) ? some[0].dtype : 'float32';
-  const first = (x: Tensor) => cast(slice(reshape(x, [-1]), { 0: { end: 1 } }), dtype);
-  return applyPrimitive(barrierPrimitive, [...tensors, concat(some.map(first), 0)], {});
+  return applyPrimitive(barrierPrimitive, [...tensors, firstElements(some, ops)], {});
+}
+
+/** The first elements of floats that are not empty: something to wait for, [tensors]. */
+export function firstElements(
+  tensors: readonly Tensor[],
+  { cast, concat, reshape, slice }: Pick<Operations, 'cast' | 'concat' | 'reshape' | 'slice'>,
+): Tensor {
+  const dtype = tensors.every((x) => x.dtype === tensors[0].dtype) ? tensors[0].dtype : 'float32';
+  return concat(
+    tensors.map((x) => cast(slice(reshape(x, [-1]), { 0: { end: 1 } }), dtype)),
+    0,
+  );
 }
 
 /** A sub-graph whose intermediate values are computed again for the gradient instead of being kept [chen:16]. */

@@ -40,6 +40,7 @@ export async function modelSize(config: RunConfig, facts: ModelFacts | null): Pr
   const parts = stepParts(config, { model, corrected: config.target.kind === 'efm' });
   const step = {
     nothing: stepMemory({ ...parts, rematerialise: 'nothing' }, config.training),
+    cheap: stepMemory({ ...parts, rematerialise: 'cheap' }, config.training),
     blocks: stepMemory({ ...parts, rematerialise: 'blocks' }, config.training),
   };
   return { ...networkSize(config.model, known), step };

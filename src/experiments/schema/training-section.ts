@@ -182,10 +182,10 @@ const updateFields = {
     .default(1)
     .describe('Batches whose gradients are averaged for one update; saves memory.'),
   rematerialise: z
-    .enum(['nothing', 'blocks'])
+    .enum(['nothing', 'cheap', 'blocks'])
     .default('nothing')
     .describe(
-      'What the gradient computes again instead of keeping it. blocks: the inside of every block of the network, for less memory and a longer step; in float32 results are the same.',
+      'What the gradient computes again instead of keeping it. cheap: norms, activation functions and changes of shape, which take little time. blocks: the inside of every block of the network, for less memory and a longer step. In float32 results are the same.',
     ),
   inPlace: z
     .boolean()
