@@ -12,6 +12,7 @@ const BATCH = 64;
 const training = {
   images: 100_000 * BATCH,
   batchSize: 8,
+  rematerialise: 'cheap',
   accumulate: BATCH / 8,
   optimizer: { kind: 'adam', learningRate: 1e-4, betas: [0.9, 0.999], epsilon: 1e-8 },
   clip: 2,

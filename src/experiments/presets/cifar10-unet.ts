@@ -21,6 +21,7 @@ export const cifar10Unet: RunConfigInput = {
   training: {
     images: 50_048_000, // 391,000 steps
     batchSize: 128,
+    rematerialise: 'cheap',
     optimizer: { kind: 'adam', learningRate: 2e-4, betas: [0.9, 0.999] },
     clip: 1,
     schedule: { kind: 'constant', warmupImages: 640_000 }, // 5,000 steps

@@ -16,6 +16,7 @@ export function ditFlow(size: keyof typeof ditSizes): RunConfigInput {
     training: {
       images: 102_400_000, // 400,000 steps
       batchSize: 256,
+      rematerialise: 'cheap',
       optimizer: { kind: 'adamw', learningRate: 1e-4, betas: [0.9, 0.999], weightDecay: 0 },
       labelDropout: 0.1,
       inPlace: size === 'L' || size === 'XL', // else 17 and 24 GB for parameters, moments, average and gradient

@@ -22,6 +22,7 @@ export const ffhq256Loom: RunConfigInput = {
   training: {
     images: 34_944_000, // 273,000 steps
     batchSize: 128,
+    rematerialise: 'cheap',
     inPlace: true, // half the memory of 358 million parameters
     optimizer: { kind: 'adam', learningRate: 2e-5, betas: [0.9, 0.999] },
     clip: 1,

@@ -21,6 +21,7 @@ export const imagenet32Loom: RunConfigInput = {
   training: {
     images: 256_000_000, // 500,000 steps
     batchSize: 512,
+    rematerialise: 'cheap',
     optimizer: { kind: 'adam', learningRate: 1e-4, betas: [0.9, 0.999] },
     clip: 1,
     schedule: { kind: 'constant', warmupImages: 10_240_000 }, // 20,000 steps

@@ -21,6 +21,7 @@ export const imagenet64Loom: RunConfigInput = {
   training: {
     images: 128_064_000, // 1,334,000 steps
     batchSize: 96,
+    rematerialise: 'cheap',
     optimizer: { kind: 'adam', learningRate: 1e-4, betas: [0.9, 0.999] },
     clip: 1,
     schedule: { kind: 'constant', warmupImages: 1_920_000 }, // 20,000 steps

@@ -36,6 +36,7 @@ function latentDit(
           batchSize,
           inPlace: size === 'XL', // else 24 GB for parameters, moments, average and gradient
           accumulate: BATCH / batchSize,
+          rematerialise: 'cheap',
           optimizer: { kind: 'adamw', learningRate: 1e-4, betas: [0.9, 0.999], weightDecay: 0 },
           clip: null,
           schedule: { kind: 'constant' },

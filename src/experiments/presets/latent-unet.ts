@@ -16,6 +16,7 @@ function latentUnet(size: 's' | 'b', channels: readonly number[], headChannels: 
     training: {
       images: 17_920_000, // 140,000 steps
       batchSize: 128,
+      rematerialise: 'cheap',
       optimizer: { kind: 'adamw', learningRate: 1e-4, betas: [0.9, 0.999], weightDecay: 0 },
       ema: { kind: 'decay', decay: 0.9999, biasCorrected: false },
       checkpoint: { everyImages: 1_280_000 },

@@ -11,6 +11,7 @@ function training(learningRate: number, steps: number): RunConfigInput['training
   return {
     images: steps * 512_000,
     batchSize: 512,
+    rematerialise: 'cheap',
     optimizer: { kind: 'radam', learningRate, betas: [0.9, 0.999] },
     ema: { kind: 'decay', decay: 0.999 },
     validation: { everyImages: 1_000_000, images: 2_000 },
