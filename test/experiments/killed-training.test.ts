@@ -21,7 +21,7 @@ it.each([
     const [alone, killed] = [join(place, 'alone'), join(place, 'killed')];
     const source = 'two-moons-mlp';
     const set = [
-      'training.images=102400',
+      'training.images=51200',
       'training.schedule.warmupImages=1024',
       'training.checkpoint.everyImages=1024',
       'training.log.everyImages=1024',
@@ -30,8 +30,8 @@ it.each([
     ];
     const config = readConfig(source, { set });
     await trained(alone, config);
-    // Short times: 100 checkpoints take longer on any machine.
-    const whole = { startMs: 1000, trainingMs: 300 };
+    // Short times: 50 checkpoints take longer on any machine.
+    const whole = { startMs: 1000, trainingMs: 150 };
     const kills = await trainKilled({ source, set }, killed, { kills: 3, seed: 0, whole });
     expect(kills.length).toBeGreaterThan(0);
     await trained(killed, config, { resume: true });
