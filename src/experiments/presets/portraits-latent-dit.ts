@@ -15,7 +15,7 @@ export const portraitsLatentDit: StagesConfigInput = {
       data: { kind: 'images', source: 'portraits', label: 'skin', flip: true },
       model: { kind: 'dit', labels: true, patch: 2, width: 128, depth: 6, heads: 4 },
       training: {
-        images: 128_000,
+        images: 176_000,
         batchSize: 32,
         optimizer: { kind: 'adamw', learningRate: 1e-3, betas: [0.9, 0.99] },
         schedule: { kind: 'cosine', warmupImages: 3_200 },
