@@ -60,7 +60,7 @@ function changes(config: AnyConfig, source: string): string[] {
     ...oneStep('stages.autoencoder.', source, true),
     'stages.autoencoder.loss.adversarial.startImages=0',
     ...oneStep('stages.flow.', source, true),
-    'stages.flow.sampling={"solver":{"kind":"euler","steps":1},"batchSize":1}',
+    'stages.flow.sampling={"solver":{"kind":"euler","steps":1},"batchSize":1,"classes":1}',
     'stages.samples.perClass=1',
     'stages.metrics=null',
   ];

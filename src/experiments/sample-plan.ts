@@ -26,17 +26,22 @@ export async function classesOf(config: RunConfig): Promise<readonly string[] | 
   return (await openStoredData(config, 'train'))?.classes ?? null;
 }
 
-/** A grid with `sampling.perClass` samples of each class, a row a class; without labels a square of perClass². Seeds count from 0. */
+/**
+ * A grid with `sampling.perClass` samples of each of `sampling.classes` classes, a row a class; without labels a square of perClass². Seeds
+ * count from 0.
+ */
 export async function gridPlan(config: RunConfig): Promise<SamplePlan> {
-  const { perClass } = config.sampling;
+  const { perClass, classes: most } = config.sampling;
   const classes = await classesOf(config);
   if (classes === null) {
     const count = config.data.kind === 'vectors' ? perClass : perClass ** 2;
     return { seeds: consecutive(0, count), labels: null, columns: perClass, rowNames: null };
   }
-  const seeds = consecutive(0, classes.length * perClass);
-  const labels = seeds.map((seed) => Math.floor(seed / perClass));
-  return { seeds, labels, columns: perClass, rowNames: classes };
+  const rows = Math.min(classes.length, most ?? classes.length);
+  const shown = consecutive(0, rows).map((row) => Math.floor((row * classes.length) / rows));
+  const seeds = consecutive(0, rows * perClass);
+  const labels = seeds.map((seed) => shown[Math.floor(seed / perClass)]!);
+  return { seeds, labels, columns: perClass, rowNames: shown.map((label) => classes[label]!) };
 }
 
 /** Labels as people give them: numbers or names of classes; of one label every sample has it, of several they take turns. */

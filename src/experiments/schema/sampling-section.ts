@@ -63,6 +63,12 @@ export const samplingSection = z
       ),
     batchSize: z.int().min(1).max(65_536).default(64).describe('Samples that are made together; changes no sample.'),
     perClass: z.int().min(1).default(10).describe('Samples of a class in the grid at the end of a run.'),
+    classes: z
+      .int()
+      .min(1)
+      .nullable()
+      .default(10)
+      .describe('Classes in that grid, spread evenly where there are more. null: all.'),
   })
   .prefault({})
   .describe('How samples are made.');
