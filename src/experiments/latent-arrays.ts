@@ -43,6 +43,11 @@ export async function openLatentVectors(data: LatentArrays): Promise<VectorDatas
   return set;
 }
 
+/** Names of the classes of latents, their numbers; `null` for none. */
+export function latentClasses({ classes }: LatentArrays): readonly string[] | null {
+  return classes === null ? null : Array.from({ length: classes }, (_, label) => `${label}`);
+}
+
 /** Latents of a config as training sees them. Without a file they have a shape and classes, but no data. */
 export async function openLatentArrays(data: LatentArrays, { seed, training }: RunConfig): Promise<RunData> {
   const set = data.source === null ? null : await openLatentVectors(data);
@@ -62,7 +67,7 @@ export async function openLatentArrays(data: LatentArrays, { seed, training }: R
   return {
     name: data.source ?? `latents of ${data.shape.join(' x ')}, none given`,
     shape: data.shape,
-    classes: data.classes === null ? null : Array.from({ length: data.classes }, (_, label) => `${label}`),
+    classes: latentClasses(data),
     count: set?.count ?? 0,
     latent: null,
     section: { kind: 'identity' },

@@ -2,6 +2,7 @@
 import { ConfigError } from '../errors.ts';
 import { SOLVERS } from '../sampling/solvers/solver-table.ts';
 import type { RunConfig } from './config.ts';
+import { latentClasses } from './latent-arrays.ts';
 import { nearestName } from './nearest-name.ts';
 import { openStoredData } from './stored-data.ts';
 
@@ -23,6 +24,8 @@ function consecutive(first: number, count: number): number[] {
 /** Names of the classes that the model knows; null if it knows none. */
 export async function classesOf(config: RunConfig): Promise<readonly string[] | null> {
   if (!config.model.labels) return null;
+  // Weights from elsewhere are sampled without any data.
+  if (config.data.kind === 'latents') return latentClasses(config.data);
   return (await openStoredData(config, 'train'))?.classes ?? null;
 }
 

@@ -20,6 +20,11 @@ describe('the grid of a run', () => {
     expect(rowNames).toEqual([0, 1, 3, 4].map((label) => all?.[label]));
   });
 
+  it('of weights from elsewhere, without data, has ten of a thousand classes', async () => {
+    const { labels } = await gridPlan(readConfig('dit-s-2'));
+    expect(labels).toEqual([0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
+  });
+
   it('is a square of a model without labels', async () => {
     const { seeds, labels, columns, rowNames } = await planOf('model.labels=false', 'sampling.guidance=null');
     expect([seeds, labels, columns, rowNames]).toEqual([[0, 1, 2, 3], null, 2, null]);
