@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { independentCoupling } from '../../src/coupling/independent.ts';
 import { interpret } from '../../src/engine/interpreter.ts';
 import { openNativeRuntime } from '../../src/engine/native/native-runtime.ts';
 import type { Runtime } from '../../src/engine/runtime.ts';
@@ -9,7 +8,6 @@ import { initializeParameters, parameterTypes } from '../../src/models/parameter
 import { normalsFromSeeds } from '../../src/numerics/normal.ts';
 import { stream } from '../../src/numerics/stream.ts';
 import { linearPath } from '../../src/path/linear.ts';
-import { uniformTime } from '../../src/path/time-sampling.ts';
 import { createSampler } from '../../src/sampling/sampler.ts';
 import { SOLVERS } from '../../src/sampling/solvers/solver-table.ts';
 import { uniformGrid } from '../../src/sampling/time-grid.ts';
@@ -18,6 +16,7 @@ import { batchInputs } from '../../src/training/batches.ts';
 import { cosineSchedule } from '../../src/training/schedule.ts';
 import { createTrainer } from '../../src/training/trainer.ts';
 import { predictionGraph } from '../models/model-graphs.ts';
+import { plainPreparation } from '../training/plain-preparation.ts';
 
 /** Data N(mean, deviation²), noise N(0, 1). */
 const mean = 2;
@@ -48,14 +47,7 @@ async function train(runtime: Runtime): Promise<Record<string, Float32Array>> {
       ema: false,
       accumulate: 1,
     },
-    preparation: {
-      coupling: independentCoupling(),
-      time: uniformTime(),
-      classes: null,
-      labelDropout: 0,
-      jitter: false,
-      seed,
-    },
+    preparation: plainPreparation(seed),
     learningRate: 5e-3,
     schedule: cosineSchedule({ warmupImages: 0, images, finalFraction: 0 }),
     ema: null,

@@ -1,18 +1,17 @@
 /** Two steps of a DiT in a process of its own: prints by how many bytes they raise its resident memory, and the estimate. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { independentCoupling } from '../../src/coupling/independent.ts';
 import { openNativeRuntime } from '../../src/engine/native/native-runtime.ts';
 import { elementCount } from '../../src/engine/shape.ts';
 import { dit } from '../../src/models/dit.ts';
 import type { Rematerialisation } from '../../src/models/layers/rematerialisation.ts';
 import { initializeParameters, parameterTypes } from '../../src/models/parameters.ts';
 import { linearPath } from '../../src/path/linear.ts';
-import { uniformTime } from '../../src/path/time-sampling.ts';
 import { adam } from '../../src/training/adam.ts';
 import { constantSchedule } from '../../src/training/schedule.ts';
 import type { StepParts } from '../../src/training/step.ts';
 import { stepMemory } from '../../src/training/step-memory.ts';
 import { createTrainer } from '../../src/training/trainer.ts';
+import { plainPreparation } from './plain-preparation.ts';
 
 const batch = 8;
 const shape: [number, number, number] = [4, 32, 32];
@@ -36,14 +35,7 @@ const runtime = await openNativeRuntime({ threads: 1 });
 const trainer = await createTrainer({
   runtime,
   parts,
-  preparation: {
-    coupling: independentCoupling(),
-    time: uniformTime(),
-    classes: null,
-    labelDropout: 0,
-    jitter: false,
-    seed: 0,
-  },
+  preparation: plainPreparation(),
   learningRate: 1e-4,
   schedule: constantSchedule({ warmupImages: 0 }),
   ema: null,

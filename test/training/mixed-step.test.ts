@@ -1,6 +1,5 @@
 /** Steps in mixed precision. ONNX Runtime's CPU provider converts float16 for its kernels: slow, and right. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { independentCoupling } from '../../src/coupling/independent.ts';
 import { openNativeRuntime } from '../../src/engine/native/native-runtime.ts';
 import type { Runtime } from '../../src/engine/runtime.ts';
 import type { HostArrays } from '../../src/engine/stepper.ts';
@@ -11,7 +10,6 @@ import type { Model } from '../../src/models/model.ts';
 import { initializeParameters, parameterTypes } from '../../src/models/parameters.ts';
 import { stream } from '../../src/numerics/stream.ts';
 import { linearPath } from '../../src/path/linear.ts';
-import { uniformTime } from '../../src/path/time-sampling.ts';
 import { adamW } from '../../src/training/adam.ts';
 import type { PreparedBatch } from '../../src/training/batches.ts';
 import { latestCheckpoint } from '../../src/training/checkpoint.ts';
@@ -21,6 +19,7 @@ import { accumulateGraph, type Precision, type StepParts, stepGraph } from '../.
 import { stepMemory } from '../../src/training/step-memory.ts';
 import { createTrainer, type Trainer, type TrainerOptions } from '../../src/training/trainer.ts';
 import { temporaryFolders } from '../data/temporary-folder.ts';
+import { plainPreparation } from './plain-preparation.ts';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -60,14 +59,7 @@ function optionsOf(model: Model, choice: Choice): TrainerOptions {
     runtime,
     ...choice,
     parts: partsOf(model, choice),
-    preparation: {
-      coupling: independentCoupling(),
-      time: uniformTime(),
-      classes: null,
-      labelDropout: 0,
-      jitter: false,
-      seed: 0,
-    },
+    preparation: plainPreparation(),
     learningRate: 3e-3,
     schedule: constantSchedule({ warmupImages: 0 }),
     ema: { decay: 0.9, biasCorrected: true },

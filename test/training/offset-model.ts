@@ -1,6 +1,5 @@
 /** A model whose gradients can be written down, and a trainer of it. */
 
-import { independentCoupling } from '../../src/coupling/independent.ts';
 import { add, broadcastTo, reduceSum, reshape } from '../../src/engine/ops.ts';
 import type { Runtime } from '../../src/engine/runtime.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
@@ -8,12 +7,12 @@ import type { Model } from '../../src/models/model.ts';
 import { initializeParameters, normal, parameter, parameterTypes } from '../../src/models/parameters.ts';
 import { stream } from '../../src/numerics/stream.ts';
 import { linearPath } from '../../src/path/linear.ts';
-import { uniformTime } from '../../src/path/time-sampling.ts';
 import type { PreparedBatch } from '../../src/training/batches.ts';
 import type { Optimizer } from '../../src/training/optimizer.ts';
 import { constantSchedule } from '../../src/training/schedule.ts';
 import type { StepParts } from '../../src/training/step.ts';
 import type { TrainerOptions } from '../../src/training/trainer.ts';
+import { plainPreparation } from './plain-preparation.ts';
 
 /** Parameters of the model by path, float64. */
 export type Values = Readonly<Record<string, Float64Array>>;
@@ -77,14 +76,7 @@ export function offsetTrainer(runtime: Runtime, choice: TrainerChoice): TrainerO
       ema: ema !== null,
       accumulate,
     },
-    preparation: {
-      coupling: independentCoupling(),
-      time: uniformTime(),
-      classes: null,
-      labelDropout: 0,
-      jitter: false,
-      seed: 5,
-    },
+    preparation: plainPreparation(5),
     learningRate: 0.01,
     schedule: constantSchedule({ warmupImages: 0 }),
     ema,

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { independentCoupling } from '../../src/coupling/independent.ts';
 import { openNativeRuntime } from '../../src/engine/native/native-runtime.ts';
 import type { Runtime } from '../../src/engine/runtime.ts';
 import type { HostArrays } from '../../src/engine/stepper.ts';
@@ -8,11 +7,11 @@ import type { Rematerialisation } from '../../src/models/layers/rematerialisatio
 import { initializeParameters, parameterTypes } from '../../src/models/parameters.ts';
 import { unet } from '../../src/models/unet.ts';
 import { linearPath } from '../../src/path/linear.ts';
-import { uniformTime } from '../../src/path/time-sampling.ts';
 import { adamW } from '../../src/training/adam.ts';
 import { constantSchedule } from '../../src/training/schedule.ts';
 import { createTrainer } from '../../src/training/trainer.ts';
 import { uniforms } from '../models/model-graphs.ts';
+import { plainPreparation } from './plain-preparation.ts';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -57,14 +56,7 @@ async function stateAfterSteps(
       ema: true,
       ...choice,
     },
-    preparation: {
-      coupling: independentCoupling(),
-      time: uniformTime(),
-      classes: null,
-      labelDropout: 0,
-      jitter: false,
-      seed: 0,
-    },
+    preparation: plainPreparation(),
     learningRate: 0.01,
     schedule: constantSchedule({ warmupImages: 0 }),
     ema: { decay: 0.9, biasCorrected: true },
